@@ -1,0 +1,6 @@
+//! An Apache Mesos or Clusterd agent.
+//!
+//! Three witnesses are read on their own and know nothing of each other; each returns plain
+//! facts ([`facts`]). Joining them into one inventory is the only place where they meet.
+
+pub mod facts;

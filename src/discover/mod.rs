@@ -1,0 +1,2 @@
+//! Who exists and who holds what.
+pub mod mesos;

@@ -1,0 +1,113 @@
+//! What was measured: numbers with their method and their time.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{SandboxKey, Timestamp, VolumeKey};
+
+/// Something that is measured on its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// A volume.
+    Volume(VolumeKey),
+    /// A sandbox, nested ones too.
+    Sandbox(SandboxKey),
+}
+
+/// How a value was obtained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Every inode was looked at.
+    Walk,
+    /// The filesystem's own count (`statfs`), as `df` prints it; metadata included.
+    Statfs,
+}
+
+impl Method {
+    /// The value of the label `method`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Walk => "walk",
+            Self::Statfs => "statfs",
+        }
+    }
+}
+
+/// Use of one subject. Only whole passes become samples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct UsageSample {
+    /// Allocated bytes: `st_blocks * 512`, hard links once, as `du -s` counts.
+    pub used_bytes: u64,
+    /// Sum of `st_size` of everything, hard links once, as `du -s --apparent-size` counts.
+    pub apparent_bytes: Option<u64>,
+    /// Inodes, the subject's own directory included, hard links once, as `du -s --inodes` counts.
+    pub files: Option<u64>,
+    /// How `used_bytes` was obtained.
+    pub method: Method,
+    /// When the pass ended.
+    pub measured_at: Timestamp,
+    /// From its first to its last system call, pauses for the budget included, in seconds.
+    pub duration_seconds: f64,
+}
+
+/// Why a subject has no fresh value.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MeasureFailure {
+    /// Short fixed word for metrics: `permission`, `io`, `unresponsive`, `missing`, `replaced`, `remote`.
+    pub reason: &'static str,
+    /// What and where.
+    pub message: String,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// What is known of a subject's use: the last whole pass, and the failure since, if any.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Measured {
+    /// Last good value.
+    pub sample: Option<UsageSample>,
+    /// Set when the newest attempt failed.
+    pub failure: Option<MeasureFailure>,
+}
+
+/// Numbers of one filesystem, from `statvfs`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct FilesystemUsage {
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// Free bytes, those reserved for root included.
+    pub free_bytes: u64,
+    /// Bytes free for ordinary users.
+    pub available_bytes: u64,
+    /// Inodes in all; absent on filesystems without a limit (btrfs says 0).
+    pub files: Option<u64>,
+    /// Free inodes.
+    pub files_free: Option<u64>,
+    /// Mounted read-only, or turned read-only after an error.
+    pub readonly: bool,
+    /// When it was read.
+    pub measured_at: Timestamp,
+}
+
+/// One filesystem that holds a subject.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FilesystemSample {
+    /// Mount point (the shortest one whose root is `/`, where there are several).
+    pub mount_point: PathBuf,
+    /// Device or export, as the mount table names it.
+    pub device: String,
+    /// Type, as the mount table names it.
+    pub fstype: String,
+    /// `major:minor`.
+    pub device_number: (u32, u32),
+    /// On the network or in user space: never walked by default.
+    pub remote: bool,
+    /// It answered within the time-out.
+    pub responsive: bool,
+    /// Last numbers; absent when it never answered.
+    pub usage: Option<FilesystemUsage>,
+    /// Used bytes that no measured subject explains; absent until all its subjects are measured.
+    pub unattributed_bytes: Option<i64>,
+}

@@ -58,7 +58,7 @@ pub struct CollectorRun {
 }
 
 /// Everything at one moment. Built aside, then swapped in whole; never changed afterwards.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
     /// When it was made.
     pub taken_at: Timestamp,

@@ -1,0 +1,292 @@
+//! States of volumes.
+//!
+//! The rule that matters most: nothing is called an orphan unless an authoritative list was read
+//! whole, nothing readable claims the directory, nobody holds it, and it stayed so for the grace
+//! period. Everything short of that is `unknown`.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::model::{
+    OrphanReason, Presence, Timestamp, Volume, VolumeKey, VolumeKind, VolumeState, Witness,
+};
+
+use super::spoken;
+
+/// What a running daemon remembers of volumes between rounds.
+#[derive(Clone, Debug, Default)]
+pub struct VolumeMemory {
+    claimed_before: HashSet<VolumeKey>,
+    unclaimed_since: HashMap<VolumeKey, Timestamp>,
+    rounds: u64,
+}
+
+impl VolumeMemory {
+    /// Takes note of one round. Volumes that are gone are forgotten.
+    pub fn observe(&mut self, volumes: &[Volume], now: Timestamp) {
+        let present: HashSet<&VolumeKey> = volumes.iter().map(|volume| &volume.key).collect();
+        self.claimed_before.retain(|key| present.contains(key));
+        self.unclaimed_since.retain(|key, _| present.contains(key));
+        for volume in volumes {
+            if volume.claims.claimed() {
+                self.claimed_before.insert(volume.key.clone());
+                self.unclaimed_since.remove(&volume.key);
+            } else if volume.claims.denied() && self.rounds > 0 {
+                // In the first round nobody can say since when: the directory's own age decides.
+                self.unclaimed_since.entry(volume.key.clone()).or_insert(now);
+            }
+        }
+        self.rounds += 1;
+    }
+
+    fn was_claimed(&self, key: &VolumeKey) -> bool {
+        self.claimed_before.contains(key)
+    }
+
+    fn unclaimed_since(&self, key: &VolumeKey) -> Option<Timestamp> {
+        self.unclaimed_since.get(key).copied()
+    }
+}
+
+/// The judgement on one volume.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// State.
+    pub state: VolumeState,
+    /// One sentence: why.
+    pub reason: String,
+    /// Only with `orphaned`.
+    pub orphan_reason: Option<OrphanReason>,
+}
+
+/// Judges one volume.
+///
+/// `running` tells of a container id whether its container runs (`None`: not known).
+/// `grace` in seconds.
+pub fn judge(
+    volume: &Volume,
+    running: impl Fn(&str) -> Option<bool>,
+    memory: &VolumeMemory,
+    now: Timestamp,
+    grace: f64,
+) -> Verdict {
+    let verdict = |state, reason: String| Verdict { state, reason, orphan_reason: None };
+
+    if volume.claims.claimed() && volume.presence == Presence::Missing {
+        return verdict(
+            VolumeState::Missing,
+            format!("{}, but its directory is gone", who(volume)),
+        );
+    }
+    if let Some(first) = volume.holders.first() {
+        let name = if first.task.is_empty() { &first.executor } else { &first.task };
+        let reason = match volume.holders.len() {
+            1 if name.is_empty() => format!("used by container {}", first.container),
+            1 => format!("used by {name}"),
+            more => format!("used by {name} and {} more", more - 1),
+        };
+        return verdict(VolumeState::InUse, reason);
+    }
+    if let Some(mount) = volume
+        .mounts
+        .iter()
+        .find(|mount| !mount.container.is_empty() && running(&mount.container) != Some(false))
+    {
+        return verdict(VolumeState::InUse, format!("mounted in container {}", mount.container));
+    }
+    if volume.claims.claimed() {
+        return verdict(VolumeState::Idle, format!("{}, and no task uses it", who(volume)));
+    }
+    if !matches!(volume.kind, VolumeKind::Persistent | VolumeKind::Disk) {
+        // Data outside the agent's resources is only known through its holders.
+        return verdict(VolumeState::Idle, "no task uses it any more".into());
+    }
+    if !volume.claims.denied() {
+        return verdict(
+            VolumeState::Unknown,
+            "no authoritative list of volumes could be read whole".into(),
+        );
+    }
+    if volume.presence != Presence::Present {
+        return verdict(VolumeState::Unknown, "its directory could not be looked at".into());
+    }
+
+    let orphan_reason = if volume.kind == VolumeKind::Disk {
+        OrphanReason::DiskWithoutVolume
+    } else if memory.was_claimed(&volume.key) {
+        OrphanReason::Destroyed
+    } else {
+        OrphanReason::NeverClaimed
+    };
+    let age = match memory.unclaimed_since(&volume.key) {
+        Some(since) => Some(now - since),
+        None => volume.created.map(|created| now - created),
+    };
+    if let Some(age) = age
+        && age < grace
+    {
+        return verdict(
+            VolumeState::Unknown,
+            format!("nobody claims it since {}: an orphan after {}", spoken(age), spoken(grace)),
+        );
+    }
+    let reason = match orphan_reason {
+        OrphanReason::NeverClaimed => "the agent knows no such volume",
+        OrphanReason::Destroyed => "its volume was destroyed, the data stayed",
+        OrphanReason::DiskWithoutVolume => {
+            "the disk holds data, but the agent knows no volume on it"
+        }
+    };
+    Verdict {
+        state: VolumeState::Orphaned,
+        reason: reason.into(),
+        orphan_reason: Some(orphan_reason),
+    }
+}
+
+fn who(volume: &Volume) -> &'static str {
+    match (volume.claims.api, volume.claims.checkpoint) {
+        (Witness::Claims, Witness::Claims) => "the agent and its checkpoint list it",
+        (Witness::Claims, _) => "the agent lists it",
+        _ => "the agent's checkpoint lists it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Claims, DiskType, Holder, MountUse, SourceKind};
+
+    fn volume() -> Volume {
+        Volume {
+            key: VolumeKey {
+                source: SourceKind::Mesos,
+                role: "eng/storage".into(),
+                volume: "v1".into(),
+                disk: "ROOT".into(),
+            },
+            kind: VolumeKind::Persistent,
+            disk_type: DiskType::Root,
+            path: Some("/w/volumes/roles/eng storage/v1".into()),
+            presence: Presence::Present,
+            principal: None,
+            reservation: None,
+            shared: false,
+            container_path: None,
+            driver: None,
+            quota_bytes: None,
+            claims: Claims { api: Witness::Denies, checkpoint: Witness::Denies },
+            holders: vec![],
+            mounts: vec![],
+            created: Some(0.0),
+        }
+    }
+
+    fn holder() -> Holder {
+        Holder {
+            framework: "f".into(),
+            framework_name: "db".into(),
+            executor: "e".into(),
+            task: "t".into(),
+            container: "c".into(),
+            container_path: "data".into(),
+            read_only: false,
+        }
+    }
+
+    fn judged(change: impl FnOnce(&mut Volume)) -> Verdict {
+        let mut volume = volume();
+        change(&mut volume);
+        judge(&volume, |_| None, &VolumeMemory::default(), 1_000.0, 600.0)
+    }
+
+    #[test]
+    fn orphan_only_when_denied_by_a_whole_list() {
+        use Witness::*;
+        let cases = [
+            (Denies, Denies, VolumeState::Orphaned),
+            (Silent, Denies, VolumeState::Orphaned), // a dead agent with a readable checkpoint
+            (Denies, Silent, VolumeState::Orphaned),
+            (Silent, Silent, VolumeState::Unknown),
+            (Claims, Denies, VolumeState::Idle),
+            (Denies, Claims, VolumeState::Idle),
+            (Claims, Silent, VolumeState::Idle),
+        ];
+        for (api, checkpoint, state) in cases {
+            let verdict = judged(|v| v.claims = crate::model::Claims { api, checkpoint });
+            assert_eq!(verdict.state, state, "{api:?} {checkpoint:?}");
+            let reason = (state == VolumeState::Orphaned).then_some(OrphanReason::NeverClaimed);
+            assert_eq!(verdict.orphan_reason, reason);
+        }
+    }
+
+    #[test]
+    fn young_directories_are_unknown_and_a_zero_grace_judges_at_once() {
+        assert_eq!(judged(|v| v.created = Some(401.0)).state, VolumeState::Unknown);
+        assert_eq!(judged(|v| v.created = Some(400.0)).state, VolumeState::Orphaned);
+        let mut young = volume();
+        young.created = Some(999.9);
+        let verdict = judge(&young, |_| None, &VolumeMemory::default(), 1_000.0, 0.0);
+        assert_eq!(verdict.state, VolumeState::Orphaned);
+    }
+
+    #[test]
+    fn a_held_or_mounted_volume_is_never_an_orphan() {
+        assert_eq!(judged(|v| v.holders = vec![holder()]).state, VolumeState::InUse);
+        let mut mounted = volume();
+        mounted.mounts = vec![MountUse { mount_point: "/x".into(), container: "c".into() }];
+        let state = |running: Option<bool>| {
+            judge(&mounted, |_| running, &VolumeMemory::default(), 1_000.0, 0.0).state
+        };
+        assert_eq!(state(Some(true)), VolumeState::InUse);
+        assert_eq!(state(None), VolumeState::InUse);
+        assert_eq!(state(Some(false)), VolumeState::Orphaned);
+    }
+
+    #[test]
+    fn missing_needs_a_claim() {
+        let claims = Claims { api: Witness::Silent, checkpoint: Witness::Claims };
+        let missing = |v: &mut Volume| {
+            v.presence = Presence::Missing;
+            v.claims = claims;
+        };
+        assert_eq!(judged(missing).state, VolumeState::Missing);
+        let unseen = |v: &mut Volume| {
+            v.presence = Presence::Unknown;
+            v.claims = claims;
+        };
+        assert_eq!(judged(unseen).state, VolumeState::Idle);
+        assert_eq!(judged(|v| v.presence = Presence::Unknown).state, VolumeState::Unknown);
+    }
+
+    #[test]
+    fn memory_tells_destroyed_from_never_claimed_and_starts_the_grace_anew() {
+        let mut memory = VolumeMemory::default();
+        let mut claimed = volume();
+        claimed.claims = Claims { api: Witness::Claims, checkpoint: Witness::Claims };
+        memory.observe(&[claimed], 2_000.0);
+        let left = volume();
+        memory.observe(std::slice::from_ref(&left), 2_010.0);
+        let at = |now| judge(&left, |_| None, &memory, now, 600.0);
+        assert_eq!(at(2_500.0).state, VolumeState::Unknown);
+        assert_eq!(at(2_610.0).state, VolumeState::Orphaned);
+        assert_eq!(at(2_610.0).orphan_reason, Some(OrphanReason::Destroyed));
+    }
+
+    #[test]
+    fn memory_of_an_outage_does_not_start_the_grace() {
+        let mut memory = VolumeMemory::default();
+        let mut silent = volume();
+        silent.claims = Claims { api: Witness::Silent, checkpoint: Witness::Silent };
+        memory.observe(std::slice::from_ref(&silent), 10.0);
+        memory.observe(&[silent], 5_000.0);
+        let denied = volume();
+        memory.observe(std::slice::from_ref(&denied), 5_001.0);
+        assert_eq!(judge(&denied, |_| None, &memory, 5_002.0, 600.0).state, VolumeState::Unknown);
+    }
+
+    #[test]
+    fn a_disk_without_a_volume_says_so() {
+        let verdict = judged(|v| v.kind = VolumeKind::Disk);
+        assert_eq!(verdict.orphan_reason, Some(OrphanReason::DiskWithoutVolume));
+    }
+}

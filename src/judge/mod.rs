@@ -2,11 +2,13 @@
 //!
 //! Nothing here reads a file or a clock.
 
+pub mod assemble;
 pub mod attribution;
 pub mod enforcement;
 pub mod sandbox;
 pub mod volume;
 
+pub use assemble::{Evidence, assemble};
 pub use volume::VolumeMemory;
 
 use crate::model::Timestamp;

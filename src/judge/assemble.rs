@@ -1,0 +1,151 @@
+//! Facts and measurements, joined and judged into one snapshot.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::model::{
+    CollectorRun, FilesystemSample, Inventory, Measured, SandboxState, SandboxView, Snapshot,
+    Subject, Timestamp, VolumeKind, VolumeView,
+};
+
+use super::attribution::{Share, explained};
+use super::enforcement::{self, DiskPolicy};
+use super::{VolumeMemory, sandbox, volume};
+
+/// All that a snapshot is made from.
+pub struct Evidence<'a> {
+    /// Newest inventory.
+    pub inventory: Arc<Inventory>,
+    /// What is remembered of earlier rounds.
+    pub memory: &'a VolumeMemory,
+    /// Newest measurements.
+    pub usage: &'a HashMap<Subject, Measured>,
+    /// Filesystems, sorted by mount point.
+    pub filesystems: Vec<FilesystemSample>,
+    /// Mount point of the filesystem that holds a path of a subject.
+    pub filesystem_of: &'a HashMap<PathBuf, PathBuf>,
+    /// Last runs of the collectors.
+    pub collectors: Vec<CollectorRun>,
+    /// The time.
+    pub now: Timestamp,
+    /// Seconds before unclaimed data is called an orphan.
+    pub grace: f64,
+    /// Number of the snapshot.
+    pub sequence: u64,
+}
+
+/// Judges everything.
+pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
+    let Evidence { inventory, memory, usage, now, grace, .. } = evidence;
+    let policy = inventory
+        .agent
+        .as_ref()
+        .map_or(DiskPolicy::Unknown, |agent| DiskPolicy::from_flags(&agent.flags));
+    let filesystem_of =
+        |path: Option<&Path>| path.and_then(|path| evidence.filesystem_of.get(path)).cloned();
+    let measured = |subject: &Subject| usage.get(subject).cloned().unwrap_or_default();
+
+    let sandboxes: Vec<SandboxView> = inventory
+        .sandboxes
+        .iter()
+        .map(|found| {
+            let (state, reason) = sandbox::judge(found, now, grace);
+            SandboxView {
+                state,
+                reason,
+                enforcement: enforcement::of_sandbox(found, state, policy),
+                measured: measured(&Subject::Sandbox(found.key.clone())),
+                filesystem: filesystem_of(Some(&found.path)),
+                sandbox: found.clone(),
+            }
+        })
+        .collect();
+
+    let running: HashMap<&str, Option<bool>> = sandboxes
+        .iter()
+        .map(|view| {
+            let running = match view.state {
+                SandboxState::Live => Some(true),
+                SandboxState::Standalone => view.sandbox.running,
+                SandboxState::Unknown | SandboxState::Missing => None,
+                SandboxState::AwaitingGc | SandboxState::Abandoned | SandboxState::Leaked => {
+                    Some(false)
+                }
+            };
+            (view.sandbox.key.container.as_str(), running)
+        })
+        .collect();
+    let volumes: Vec<VolumeView> = inventory
+        .volumes
+        .iter()
+        .map(|found| {
+            let runs = |container: &str| running.get(container).copied().flatten();
+            let verdict = volume::judge(found, runs, memory, now, grace);
+            VolumeView {
+                state: verdict.state,
+                reason: verdict.reason,
+                orphan_reason: verdict.orphan_reason,
+                enforcement: enforcement::of_volume(found, policy),
+                measured: measured(&Subject::Volume(found.key.clone())),
+                filesystem: filesystem_of(found.path.as_deref()),
+                volume: found.clone(),
+            }
+        })
+        .collect();
+
+    let mut filesystems = evidence.filesystems;
+    attribute(&mut filesystems, &volumes, &sandboxes);
+    let mut collectors = evidence.collectors;
+    collectors.sort_by_key(|run| run.name);
+    Snapshot {
+        taken_at: now,
+        sequence: evidence.sequence,
+        ready: inventory.taken_at > 0.0,
+        volumes,
+        sandboxes,
+        filesystems,
+        collectors,
+        inventory,
+    }
+}
+
+fn attribute(
+    filesystems: &mut [FilesystemSample],
+    volumes: &[VolumeView],
+    sandboxes: &[SandboxView],
+) {
+    let of_volumes = volumes.iter().filter_map(|view| {
+        // A host path may be anything, even `/`: it explains nothing of its own.
+        if matches!(view.volume.kind, VolumeKind::HostPath) {
+            return None;
+        }
+        Some(Share {
+            path: view.volume.path.as_deref()?,
+            filesystem: view.filesystem.as_deref()?,
+            measured: &view.measured,
+        })
+    });
+    let of_sandboxes = sandboxes.iter().filter_map(|view| {
+        Some(Share {
+            path: &view.sandbox.path,
+            filesystem: view.filesystem.as_deref()?,
+            measured: &view.measured,
+        })
+    });
+    let shares: Vec<Share<'_>> = of_volumes.chain(of_sandboxes).collect();
+    let sums = explained(&shares);
+    for filesystem in filesystems {
+        let explained = match sums.get(&filesystem.mount_point) {
+            Some(sum) => *sum,
+            None => Some(0),
+        };
+        filesystem.unattributed_bytes = match (&filesystem.usage, explained) {
+            (Some(usage), Some(explained)) => {
+                let used = usage.size_bytes.saturating_sub(usage.free_bytes);
+                Some(used as i64 - explained as i64)
+            }
+            _ => None,
+        };
+    }
+}

@@ -1,2 +1,3 @@
 //! Who exists and who holds what.
 pub mod mesos;
+pub mod watch;

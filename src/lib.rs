@@ -4,7 +4,10 @@
 //! [`discover`] → `measure` → `judge` → `expose`, with [`model`] as the language they share.
 //! [`host`] is the ground they stand on.
 
+pub mod cli;
+pub mod config;
 pub mod discover;
 pub mod host;
 pub mod judge;
 pub mod model;
+pub mod text;

@@ -1,0 +1,260 @@
+//! Every flag of every command. Names follow the customs of the Prometheus exporters.
+
+use std::path::PathBuf;
+
+use clap::{Args as Group, Parser, Subcommand, ValueEnum, ValueHint};
+
+use super::logging::{LogFormat, LogLevel};
+use super::rows::Output;
+use super::{ListenAddress, version};
+use crate::host::Roots;
+
+/// The load line for the storage of a cluster's tasks.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = "plimsoll",
+    version = version::long(),
+    arg_required_else_help = true,
+    subcommand_required = true,
+    infer_subcommands = false,
+    max_term_width = 100
+)]
+pub struct Args {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Group)]
+#[command(next_help_heading = "Everywhere")]
+pub struct GlobalArgs {
+    /// Configuration file; /etc/plimsoll/plimsoll.yml if it is there
+    #[arg(long = "config.file", value_name = "FILE", global = true, value_hint = ValueHint::FilePath)]
+    pub config_file: Option<PathBuf>,
+    /// Where the proc filesystem is mounted
+    #[arg(long = "path.procfs", value_name = "DIR", global = true, default_value = "/proc", value_hint = ValueHint::DirPath)]
+    pub procfs: PathBuf,
+    /// Where the sys filesystem is mounted
+    #[arg(long = "path.sysfs", value_name = "DIR", global = true, default_value = "/sys", value_hint = ValueHint::DirPath)]
+    pub sysfs: PathBuf,
+    /// Where the host's root is mounted (in a container: the host's / bind-mounted there)
+    #[arg(long = "path.rootfs", value_name = "DIR", global = true, default_value = "/", value_hint = ValueHint::DirPath)]
+    pub rootfs: PathBuf,
+    /// Least severity that is logged
+    #[arg(long = "log.level", value_name = "LEVEL", global = true, value_enum, default_value_t = LogLevel::Info)]
+    pub log_level: LogLevel,
+    /// Form of a log line
+    #[arg(long = "log.format", value_name = "FORMAT", global = true, value_enum, default_value_t = LogFormat::Logfmt)]
+    pub log_format: LogFormat,
+}
+
+impl GlobalArgs {
+    /// The roots the flags name.
+    pub fn roots(&self) -> Roots {
+        Roots {
+            procfs: self.procfs.clone(),
+            sysfs: self.sysfs.clone(),
+            rootfs: self.rootfs.clone(),
+        }
+    }
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Run the daemon: discover, measure and serve metrics, API and status page
+    Serve(ServeArgs),
+    /// List the volumes of this host and what they hold
+    Volumes(ListArgs),
+    /// List the sandboxes of this host and what they hold
+    Sandboxes(ListArgs),
+    /// Measure directory trees, as exactly as du
+    Scan(ScanArgs),
+    /// Say what works, what is missing and what to do about it
+    Check(CheckArgs),
+    /// Serve a made-up host in a temporary directory, to look around
+    Demo(DemoArgs),
+    /// Print the reference of every metric
+    Metrics(MetricsArgs),
+}
+
+/// Flags of `serve`.
+#[derive(Clone, Debug, Group)]
+pub struct ServeArgs {
+    /// Address to listen on, such as :10061 or 127.0.0.1:10061; may be given several times
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10061")]
+    pub listen: Vec<ListenAddress>,
+    /// Let POST /-/reload reload the configuration (SIGHUP always does)
+    #[arg(long = "web.enable-lifecycle")]
+    pub enable_lifecycle: bool,
+}
+
+/// Flags of `demo`.
+#[derive(Clone, Debug, Group)]
+pub struct DemoArgs {
+    /// Address to listen on; may be given several times
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:10061")]
+    pub listen: Vec<ListenAddress>,
+    /// Make the scene in this directory instead of a temporary one; it must be empty or missing
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub directory: Option<PathBuf>,
+}
+
+/// How a command prints its rows.
+#[derive(Clone, Copy, Debug, Group)]
+pub struct OutputArgs {
+    /// Form of the output
+    #[arg(long, short, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+    /// Leave the line of headers out (table and csv)
+    #[arg(long)]
+    pub no_headers: bool,
+}
+
+/// Flags of `volumes` and `sandboxes`.
+#[derive(Clone, Debug, Group)]
+pub struct ListArgs {
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Flags of `scan`.
+#[derive(Clone, Debug, Group)]
+pub struct ScanArgs {
+    /// Directories to measure; other mounts below them are not entered
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Flags of `check`.
+#[derive(Clone, Debug, Group)]
+pub struct CheckArgs {
+    /// Form of the output
+    #[arg(long, short, value_enum, default_value_t = CheckOutput::Text)]
+    pub output: CheckOutput,
+}
+
+/// Forms of `check`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckOutput {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Flags of `metrics`.
+#[derive(Clone, Debug, Group)]
+pub struct MetricsArgs {
+    /// Form of the output
+    #[arg(long, short, value_enum, default_value_t = MetricsOutput::Text)]
+    pub output: MetricsOutput,
+}
+
+/// Forms of `metrics`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MetricsOutput {
+    /// For a terminal.
+    Text,
+    /// For the documentation.
+    Markdown,
+    /// For programs.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+    use std::path::Path;
+
+    fn parse(line: &str) -> Args {
+        Args::try_parse_from(line.split(' ')).unwrap()
+    }
+
+    fn refuse(line: &str) -> clap::Error {
+        Args::try_parse_from(line.split(' ')).unwrap_err()
+    }
+
+    #[test]
+    fn the_definition_holds() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_has_the_exporters_defaults() {
+        let args = parse("plimsoll serve");
+        let Command::Serve(serve) = args.command else { panic!("{args:?}") };
+        assert_eq!(serve.listen, [":10061".parse().unwrap()]);
+        assert!(!serve.enable_lifecycle);
+        assert_eq!(args.global.roots(), Roots::default());
+        assert_eq!(args.global.config_file, None);
+        assert_eq!(args.global.log_level, LogLevel::Info);
+        assert_eq!(args.global.log_format, LogFormat::Logfmt);
+    }
+
+    #[test]
+    fn dotted_flags_stand_before_or_after_the_command() {
+        let before = parse("plimsoll --path.rootfs /host --log.level debug serve");
+        let after = parse("plimsoll serve --path.rootfs=/host --log.level=debug");
+        for args in [before, after] {
+            assert_eq!(args.global.rootfs, Path::new("/host"));
+            assert_eq!(args.global.log_level, LogLevel::Debug);
+        }
+    }
+
+    #[test]
+    fn addresses_repeat_and_replace_the_default() {
+        let args = parse("plimsoll serve --web.listen-address 127.0.0.1:1 --web.listen-address :2");
+        let Command::Serve(serve) = args.command else { panic!("{args:?}") };
+        let shown: Vec<String> = serve.listen.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["127.0.0.1:1", ":2"]);
+        assert_eq!(
+            refuse("plimsoll serve --web.listen-address x").kind(),
+            ErrorKind::ValueValidation
+        );
+    }
+
+    #[test]
+    fn outputs_have_a_short_flag() {
+        let args = parse("plimsoll volumes -o json --no-headers");
+        let Command::Volumes(list) = args.command else { panic!("{args:?}") };
+        assert_eq!((list.output.output, list.output.no_headers), (Output::Json, true));
+        assert_eq!(refuse("plimsoll volumes -o xml").kind(), ErrorKind::InvalidValue);
+    }
+
+    #[test]
+    fn scan_needs_a_path() {
+        assert_eq!(refuse("plimsoll scan").kind(), ErrorKind::MissingRequiredArgument);
+        let args = parse("plimsoll scan /a /b --output csv");
+        let Command::Scan(scan) = args.command else { panic!("{args:?}") };
+        assert_eq!(scan.paths, [Path::new("/a"), Path::new("/b")]);
+        assert_eq!(scan.output.output, Output::Csv);
+    }
+
+    #[test]
+    fn demo_stays_on_this_host() {
+        let args = parse("plimsoll demo");
+        let Command::Demo(demo) = args.command else { panic!("{args:?}") };
+        assert_eq!(demo.listen, ["127.0.0.1:10061".parse().unwrap()]);
+    }
+
+    #[test]
+    fn no_command_shows_the_help_and_version_says_what_it_is() {
+        let kind = ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        assert_eq!(refuse("plimsoll").kind(), kind);
+        let version = refuse("plimsoll --version");
+        assert_eq!(version.kind(), ErrorKind::DisplayVersion);
+        let expected = format!("plimsoll {} (revision: ", env!("CARGO_PKG_VERSION"));
+        assert!(version.to_string().starts_with(&expected), "{version}");
+    }
+}

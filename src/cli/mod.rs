@@ -1,0 +1,17 @@
+//! The command line's own furniture: arguments, tables, rows for machines, the log.
+//!
+//! What the commands do is wired elsewhere; nothing here knows a volume or an agent.
+
+pub mod args;
+pub mod human;
+pub mod listen;
+pub mod logging;
+pub mod once;
+pub mod rows;
+pub mod table;
+pub mod version;
+
+pub use args::{Args, Command};
+pub use listen::ListenAddress;
+pub use once::OnceLog;
+pub use rows::{Column, Output, Rows};

@@ -1,0 +1,21 @@
+//! What this binary is.
+
+/// Version of the package.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Revision it was built from: `PLIMSOLL_REVISION` at build time, which the packages set.
+pub const REVISION: &str = match option_env!("PLIMSOLL_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
+
+/// Version of the compiler, from the build script.
+pub const RUSTC: &str = match option_env!("PLIMSOLL_RUSTC") {
+    Some(rustc) => rustc,
+    None => "unknown",
+};
+
+/// What `--version` prints after the program's name.
+pub fn long() -> String {
+    format!("{VERSION} (revision: {REVISION}, rustc: {RUSTC})")
+}

@@ -1,0 +1,55 @@
+//! The configuration: one YAML file with strict keys, the environment over it, flags over both.
+//!
+//! [`Config::load`] does all of it and refuses a bad file with file, line, column and reason in
+//! one line. Every key, with its default and meaning, stands in `packaging/plimsoll.yml`; tests
+//! hold that file, [`Config::default`] and `docs/configuration.md` together.
+
+mod env;
+mod error;
+mod load;
+mod locate;
+mod secret;
+mod suggest;
+mod types;
+mod units;
+mod validate;
+
+pub use env::variable;
+pub use error::ConfigError;
+pub use load::{DEFAULT_PATH, Loaded, MAX_FILE_BYTES};
+pub use secret::{Authorization, Secret};
+pub use types::{
+    BasicAuth, Config, DiscoveryConfig, Enabled, FilesystemsConfig, MesosConfig, MetricsConfig,
+    OrphansConfig, TlsConfig, UsageConfig,
+};
+pub use units::{ByteSize, format_duration, parse_duration};
+pub use validate::Invalid;
+
+impl Config {
+    /// Every scalar key in dotted form (`mesos.work_dir`), sorted: the words of the file, of the
+    /// environment and of the reference page.
+    pub fn keys() -> Vec<String> {
+        let mut keys = Vec::new();
+        if let Ok(tree) = serde_json::to_value(Self::default()) {
+            collect_keys("", &tree, &mut keys);
+        }
+        keys
+    }
+}
+
+/// Adds the dotted path of every leaf below `node`.
+fn collect_keys(prefix: &str, node: &serde_json::Value, keys: &mut Vec<String>) {
+    match node {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                let path =
+                    if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                collect_keys(&path, value, keys);
+            }
+        }
+        _ => keys.push(prefix.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -102,7 +102,6 @@ mod tests {
             checkpoint: Witness::Denies,
             completed: false,
             extra_paths: vec![],
-            mounts: vec![],
             modified: Some(0.0),
         }
     }

@@ -168,6 +168,7 @@ mod tests {
             disk_type: DiskType::Root,
             path: Some("/w/volumes/roles/eng storage/v1".into()),
             presence: Presence::Present,
+            own_filesystem: false,
             principal: None,
             reservation: None,
             shared: false,

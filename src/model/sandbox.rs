@@ -172,8 +172,6 @@ pub struct Sandbox {
     pub completed: bool,
     /// Directories outside `path` whose bytes belong to it: upper directories of its overlays.
     pub extra_paths: Vec<PathBuf>,
-    /// Paths below `path` where something else is mounted: never entered.
-    pub mounts: Vec<PathBuf>,
     /// Last time an entry was added to or removed from the directory.
     pub modified: Option<Timestamp>,
 }

@@ -224,6 +224,8 @@ pub struct Volume {
     pub path: Option<PathBuf>,
     /// Whether `path` is there.
     pub presence: Presence,
+    /// A filesystem is mounted exactly there: what it holds is what the filesystem holds.
+    pub own_filesystem: bool,
     /// Principal that created it.
     pub principal: Option<String>,
     /// How the disk space under it is reserved.

@@ -8,6 +8,7 @@ pub mod dirs;
 pub mod external;
 pub mod facts;
 pub mod flags;
+pub mod join;
 pub mod layout;
 pub mod proto;
 pub mod resource;

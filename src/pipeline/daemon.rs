@@ -1,0 +1,351 @@
+//! The rooms at work: one thread each for discovery, filesystems and publishing, beside the
+//! measuring scheduler with its own. They meet in one small locked state; whoever changes it
+//! raises a signal, and the publisher makes a new snapshot of it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
+
+use crate::config::Config;
+use crate::discover::mesos::MesosSource;
+use crate::discover::watch::DirectoryWatch;
+use crate::expose::telemetry::Telemetry;
+use crate::host::{Guard, Roots};
+use crate::judge::{Evidence, VolumeMemory, assemble};
+use crate::measure::targets;
+use crate::measure::usage::{MeterStats, UsageConfig, UsageMeter};
+use crate::model::{CollectorRun, FilesystemSample, Inventory, Snapshot, SourceError, SourceReport};
+use crate::text::once::OnceLog;
+
+use super::filesystems::Filesystems;
+use super::signal::Signal;
+use super::{collector_runs, now};
+
+/// After a wake-up, the time in which its companions (the rest of a `mkdir -p`) arrive.
+const SETTLE: Duration = Duration::from_millis(50);
+/// Two rounds of discovery are at least this far apart, so that churn costs no more than a round
+/// in half a second.
+const LEAST_GAP: Duration = Duration::from_millis(500);
+/// Two snapshots are at least this far apart.
+const LEAST_PUBLISH_GAP: Duration = Duration::from_millis(100);
+/// A snapshot is made at least this often, so that ages and grace periods move on.
+const PUBLISH_EVERY: Duration = Duration::from_secs(5);
+
+/// What the daemon is started with.
+pub struct Settings {
+    /// Configuration.
+    pub config: Config,
+    /// Where the host's files are seen.
+    pub roots: Roots,
+    /// Runs the API's requests.
+    pub handle: Handle,
+    /// What is counted.
+    pub telemetry: Arc<Telemetry>,
+}
+
+/// A running pipeline. Stops when dropped.
+pub struct Daemon {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Shared {
+    config: ArcSwap<Config>,
+    roots: Roots,
+    handle: Handle,
+    telemetry: Arc<Telemetry>,
+    guard: Arc<Guard>,
+    meter: UsageMeter,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    state: Mutex<State>,
+    discover: Arc<Signal>,
+    measure_filesystems: Signal,
+    publish: Arc<Signal>,
+    stopping: AtomicBool,
+}
+
+/// What the threads found so far.
+#[derive(Default)]
+struct State {
+    inventory: Arc<Inventory>,
+    memory: VolumeMemory,
+    filesystems: Vec<FilesystemSample>,
+    filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
+    collectors: BTreeMap<&'static str, CollectorRun>,
+    log: OnceLog,
+}
+
+impl Daemon {
+    /// Starts every thread. The first snapshot follows the first round of discovery.
+    pub fn start(settings: Settings) -> Self {
+        let Settings { config, roots, handle, telemetry } = settings;
+        let guard = Arc::new(Guard::new(roots.clone(), config.filesystems.timeout));
+        let publish = Arc::new(Signal::default());
+        let measured = Arc::clone(&publish);
+        let meter = UsageMeter::start(Arc::clone(&guard), usage_config(&config), move || {
+            measured.raise();
+        });
+        let shared = Arc::new(Shared {
+            config: ArcSwap::from_pointee(config),
+            roots,
+            handle,
+            telemetry,
+            guard,
+            meter,
+            snapshot: Arc::new(ArcSwap::from_pointee(Snapshot::default())),
+            state: Mutex::new(State::default()),
+            discover: Arc::new(Signal::default()),
+            measure_filesystems: Signal::default(),
+            publish,
+            stopping: AtomicBool::new(false),
+        });
+        let threads = [
+            ("discover", Shared::discover_for_ever as fn(&Shared)),
+            ("filesystems", Shared::measure_filesystems_for_ever),
+            ("publish", Shared::publish_for_ever),
+        ]
+        .into_iter()
+        .filter_map(|(name, work)| {
+            let shared = Arc::clone(&shared);
+            std::thread::Builder::new()
+                .name(name.into())
+                .spawn(move || work(&shared))
+                .inspect_err(|error| tracing::error!(name, %error, "Cannot start a thread"))
+                .ok()
+        })
+        .collect();
+        Self { shared, threads }
+    }
+
+    /// The newest snapshot, replaced whole whenever something changed.
+    pub fn snapshot(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.shared.snapshot)
+    }
+
+    /// Takes a new configuration into force: discovery looks again at once.
+    pub fn reconfigure(&self) -> impl Fn(Config) + Send + Sync + 'static {
+        let shared = Arc::clone(&self.shared);
+        move |config: Config| {
+            shared.guard.set_limit(config.filesystems.timeout);
+            shared.meter.configure(usage_config(&config));
+            shared.config.store(Arc::new(config));
+            shared.discover.raise();
+            shared.publish.raise();
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        self.shared.discover.raise();
+        self.shared.measure_filesystems.raise();
+        self.shared.publish.raise();
+        self.shared.meter.shutdown();
+        // A thread may sit in a call that a hung mount or a slow agent holds up; each of these
+        // ends within its time-out, and none of them holds anything that must be written.
+        let patience = Instant::now() + Duration::from_secs(2);
+        for thread in self.threads.drain(..) {
+            while !thread.is_finished() && Instant::now() < patience {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+}
+
+fn usage_config(config: &Config) -> UsageConfig {
+    UsageConfig {
+        cpu_budget: config.usage.cpu_budget,
+        bootstrap_cpu_budget: config.usage.bootstrap_cpu_budget,
+        max_age: config.usage.max_age,
+        ..UsageConfig::default()
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    fn discover_for_ever(&self) {
+        let wake = Arc::clone(&self.discover);
+        let mut watch = DirectoryWatch::new(move || wake.raise())
+            .inspect_err(|error| {
+                tracing::warn!(%error, "New sandboxes are noticed by the periodic listing only");
+            })
+            .ok();
+        let mut source: Option<(Arc<Config>, MesosSource)> = None;
+        while !self.stopping() {
+            let started = Instant::now();
+            let config = self.config.load_full();
+            let current = source.take().filter(|(of, _)| of.mesos == config.mesos);
+            let (_, mut mesos) = current.unwrap_or_else(|| {
+                let source = MesosSource::new(
+                    config.mesos.clone(),
+                    self.roots.clone(),
+                    Arc::clone(&self.guard),
+                    self.handle.clone(),
+                );
+                (Arc::clone(&config), source)
+            });
+            let round = mesos.refresh();
+            source = Some((Arc::clone(&config), mesos));
+
+            let mut sources = round.sources;
+            if let Some(watch) = &mut watch {
+                sources.extend(self.watch(watch, &round.watch));
+            }
+            self.count_and_log(&sources);
+            let inventory = Inventory {
+                taken_at: now(),
+                agent: round.agent,
+                volumes: round.volumes,
+                sandboxes: round.sandboxes,
+                sources,
+                disagreements: round.disagreements,
+            };
+            self.accept(inventory);
+            self.wait_for_discovery(started, &config);
+        }
+    }
+
+    fn accept(&self, inventory: Inventory) {
+        let table = self.guard.table();
+        self.meter.set_targets(targets::plan(&inventory, &table, &self.roots));
+        let mut state = self.state();
+        state.memory.observe(&inventory.volumes, inventory.taken_at);
+        for run in collector_runs(&inventory.sources) {
+            state.collectors.insert(run.name, run);
+        }
+        let sources = &inventory.sources;
+        state.collectors.retain(|name, _| {
+            *name == Filesystems::COLLECTOR || sources.iter().any(|source| source.name == *name)
+        });
+        let moved = state.inventory.volumes.len() != inventory.volumes.len()
+            || state.inventory.sandboxes.len() != inventory.sandboxes.len();
+        state.inventory = Arc::new(inventory);
+        drop(state);
+        if moved {
+            self.measure_filesystems.raise();
+        }
+        self.publish.raise();
+    }
+
+    /// Waits for a wake-up or for the periodic round, whichever comes first.
+    fn wait_for_discovery(&self, started: Instant, config: &Config) {
+        let period = config.mesos.poll_interval.min(config.discovery.interval);
+        if self.discover.wait(period.saturating_sub(started.elapsed())) && !self.stopping() {
+            std::thread::sleep(SETTLE.max(LEAST_GAP.saturating_sub(started.elapsed())));
+            // What came in meanwhile is seen by the round that follows.
+            self.discover.wait(Duration::ZERO);
+        }
+    }
+
+    fn watch(
+        &self,
+        watch: &mut DirectoryWatch,
+        wanted: &std::collections::BTreeSet<PathBuf>,
+    ) -> Option<SourceReport> {
+        // Adding a watch touches the path: none is added where the mount does not answer.
+        let stuck = self.guard.unresponsive();
+        let wanted = wanted
+            .iter()
+            .filter(|path| !stuck.iter().any(|mount| path.starts_with(&mount.mount_point)))
+            .cloned()
+            .collect();
+        let before = watch.len();
+        let errors = watch.set(&wanted);
+        if watch.len() > before {
+            // Something may have appeared between the listing and the new watch.
+            self.discover.raise();
+        }
+        if errors.is_empty() {
+            return None;
+        }
+        let message = format!("{} directories cannot be watched: {}", errors.len(), errors[0]);
+        Some(SourceReport {
+            name: "watch",
+            health: crate::model::SourceHealth::Partial,
+            target: "inotify".into(),
+            errors: vec![SourceError {
+                reason: "limit",
+                message,
+                hint: "the periodic listing still finds what is new, only later".into(),
+            }],
+            duration_seconds: 0.0,
+        })
+    }
+
+    fn count_and_log(&self, sources: &[SourceReport]) {
+        for source in sources {
+            for error in &source.errors {
+                self.telemetry.source_error(source.name, error.reason);
+            }
+        }
+        let mut state = self.state();
+        for source in sources {
+            state.log.report(source.name, source.errors.iter().map(|error| error.message.as_str()));
+        }
+    }
+
+    fn measure_filesystems_for_ever(&self) {
+        let mut filesystems = Filesystems::default();
+        while !self.stopping() {
+            let started = Instant::now();
+            let inventory = Arc::clone(&self.state().inventory);
+            let measured = filesystems.measure(&inventory, &self.guard, &self.roots);
+            let mut state = self.state();
+            state.filesystems = measured.samples;
+            state.filesystem_of = Arc::new(measured.of_path);
+            state.collectors.insert(Filesystems::COLLECTOR, measured.run);
+            state.log.report(Filesystems::COLLECTOR, measured.errors);
+            drop(state);
+            self.publish.raise();
+            let interval = self.config.load().filesystems.interval;
+            self.measure_filesystems.wait(interval.saturating_sub(started.elapsed()));
+        }
+    }
+
+    fn publish_for_ever(&self) {
+        let mut sequence = 0;
+        let mut counted = MeterStats::default();
+        while !self.stopping() {
+            let stats = self.meter.stats();
+            self.telemetry.usage(&counted, &stats);
+            counted = stats;
+            sequence += 1;
+            self.snapshot.store(Arc::new(self.assemble(sequence)));
+            // What is raised during the least gap is seen after it.
+            std::thread::sleep(LEAST_PUBLISH_GAP);
+            self.publish.wait(PUBLISH_EVERY);
+        }
+    }
+
+    fn assemble(&self, sequence: u64) -> Snapshot {
+        let usage = self.meter.results();
+        let config = self.config.load();
+        let state = self.state();
+        let evidence = Evidence {
+            inventory: Arc::clone(&state.inventory),
+            memory: &state.memory,
+            usage: &usage,
+            filesystems: state.filesystems.clone(),
+            filesystem_of: &state.filesystem_of,
+            collectors: state.collectors.values().cloned().collect(),
+            now: now(),
+            grace: config.orphans.grace.as_secs_f64(),
+            sequence,
+        };
+        assemble(evidence)
+    }
+}

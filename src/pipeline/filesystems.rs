@@ -1,0 +1,66 @@
+//! The filesystems that hold a subject.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::host::{Guard, Roots};
+use crate::measure::filesystems::FilesystemMeter;
+use crate::model::{CollectorRun, FilesystemSample, Inventory, Presence};
+
+/// Measures them again and again; keeps the last numbers of one that does not answer.
+#[derive(Default)]
+pub(super) struct Filesystems {
+    meter: FilesystemMeter,
+}
+
+/// One round.
+pub(super) struct Round {
+    pub(super) samples: Vec<FilesystemSample>,
+    /// Mount point of the filesystem of each subject's path (a path of the host).
+    pub(super) of_path: HashMap<PathBuf, PathBuf>,
+    pub(super) run: CollectorRun,
+    pub(super) errors: Vec<String>,
+}
+
+impl Filesystems {
+    pub(super) const COLLECTOR: &'static str = "filesystems";
+
+    pub(super) fn measure(&mut self, inventory: &Inventory, guard: &Guard, roots: &Roots) -> Round {
+        let started = Instant::now();
+        let paths = paths(inventory);
+        let inside: Vec<PathBuf> = paths.iter().map(|path| roots.inside(path)).collect();
+        let measured = self.meter.measure(guard, &inside);
+        let of_path = paths
+            .into_iter()
+            .zip(&inside)
+            .filter_map(|(path, inside)| {
+                Some((path.to_path_buf(), measured.mount_point_of.get(inside)?.clone()))
+            })
+            .collect();
+        Round {
+            run: CollectorRun {
+                name: Self::COLLECTOR,
+                success: measured.errors.is_empty(),
+                duration_seconds: started.elapsed().as_secs_f64(),
+            },
+            samples: measured.samples,
+            of_path,
+            errors: measured.errors,
+        }
+    }
+}
+
+fn paths(inventory: &Inventory) -> Vec<&Path> {
+    let volumes = inventory
+        .volumes
+        .iter()
+        .filter(|volume| volume.presence != Presence::Missing)
+        .filter_map(|volume| volume.path.as_deref());
+    let sandboxes = inventory
+        .sandboxes
+        .iter()
+        .filter(|sandbox| sandbox.presence != Presence::Missing)
+        .map(|sandbox| sandbox.path.as_path());
+    volumes.chain(sandboxes).collect()
+}

@@ -1,0 +1,79 @@
+//! One time through all rooms, for the one-shot commands: they judge from what they can see now.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::config::Config;
+use crate::discover::mesos::MesosSource;
+use crate::discover::mesos::settings::Resolved;
+use crate::host::{Guard, Roots};
+use crate::judge::{Evidence, VolumeMemory, assemble};
+use crate::measure::targets;
+use crate::measure::usage::{OnceProgress, measure_once};
+use crate::model::{Inventory, Snapshot};
+
+use super::filesystems::Filesystems;
+use super::{collector_runs, now};
+
+/// What is there, without measuring its use.
+pub struct Discovered {
+    /// The inventory.
+    pub inventory: Arc<Inventory>,
+    /// Where the agent was found.
+    pub resolved: Option<Resolved>,
+}
+
+/// One round of discovery.
+pub fn discover(config: &Config, roots: &Roots, guard: &Arc<Guard>, handle: &Handle) -> Discovered {
+    let mut source = MesosSource::new(
+        config.mesos.clone(),
+        roots.clone(),
+        Arc::clone(guard),
+        handle.clone(),
+    );
+    let round = source.refresh();
+    let inventory = Inventory {
+        taken_at: now(),
+        agent: round.agent,
+        volumes: round.volumes,
+        sandboxes: round.sandboxes,
+        sources: round.sources,
+        disagreements: round.disagreements,
+    };
+    Discovered { inventory: Arc::new(inventory), resolved: source.resolved() }
+}
+
+/// Discovers, measures every subject without a budget, and judges.
+pub fn snapshot(
+    config: &Config,
+    roots: &Roots,
+    handle: &Handle,
+    progress: impl FnMut(&OnceProgress),
+) -> Snapshot {
+    let guard = Arc::new(Guard::new(roots.clone(), config.filesystems.timeout));
+    let inventory = discover(config, roots, &guard, handle).inventory;
+    let filesystems = Filesystems::default().measure(&inventory, &guard, roots);
+    let plan = targets::plan(&inventory, &guard.table(), roots);
+    let usage = measure_once(&guard, plan, progress).into_iter().collect();
+    let mut collectors: Vec<_> = collector_runs(&inventory.sources).collect();
+    collectors.push(filesystems.run);
+    assemble(Evidence {
+        inventory,
+        memory: &VolumeMemory::default(),
+        usage: &usage,
+        filesystems: filesystems.samples,
+        filesystem_of: &filesystems.of_path,
+        collectors,
+        now: now(),
+        grace: config.orphans.grace.as_secs_f64(),
+        sequence: 1,
+    })
+}
+
+/// Paths named by a person, as directories to measure: made absolute, `.` and `..` resolved by the
+/// kernel when they are opened.
+pub fn absolute(paths: &[PathBuf]) -> std::io::Result<Vec<PathBuf>> {
+    paths.iter().map(std::path::absolute).collect()
+}

@@ -1,0 +1,12 @@
+//! The real binary on a captured scene: what a person, Prometheus and a browser see of it.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod browser;
+mod golden;
+mod notice;
+mod prometheus;
+mod scene;
+mod surfaces;

@@ -1,0 +1,192 @@
+//! The other surfaces of the real binary: API, life cycle, and the one-shot commands.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::scene::{self, Prepared};
+use crate::support::daemon::Daemon;
+use crate::support::replay::api::Mode;
+
+fn run(scene: &Prepared, arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
+        .args(arguments)
+        .arg("--config.file")
+        .arg(&scene.config)
+        .args(scene.path_flags())
+        .output()
+        .expect("plimsoll");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn volumes_command_and_api_say_the_same() {
+    let scene = scene::quiet();
+    let (code, stdout, stderr) = run(&scene, &["volumes", "--output", "json"]);
+    assert_eq!(code, 0, "{stderr}");
+    let from_command: serde_json::Value = serde_json::from_str(&stdout).expect("JSON");
+    let daemon = scene.serve();
+    daemon.wait_ready();
+    daemon.wait_measured();
+    let from_api = daemon.json("/api/v1/volumes");
+    let pick = |rows: &serde_json::Value| -> Vec<String> {
+        let mut picked: Vec<String> = rows
+            .as_array()
+            .expect("an array")
+            .iter()
+            .map(|row| {
+                let names = [
+                    "source", "role", "volume", "disk", "path", "state", "used_bytes",
+                    "quota_bytes", "files", "holders",
+                ];
+                names.map(|name| row.get(name).expect(name).to_string()).join(" ")
+            })
+            .collect();
+        picked.sort();
+        picked
+    };
+    assert_eq!(pick(&from_command), pick(&from_api));
+    assert!(pick(&from_api).iter().any(|row| row.contains("orphan-0099")));
+}
+
+#[test]
+fn tables_fit_and_csv_has_a_header() {
+    let scene = scene::quiet();
+    let (code, table, stderr) = run(&scene, &["volumes"]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(table.contains("wh-0001") && table.contains("orphaned"), "{table}");
+    let (code, csv, _) = run(&scene, &["sandboxes", "--output", "csv"]);
+    assert_eq!(code, 0);
+    let header = csv.lines().next().expect("a header");
+    for column in ["framework", "executor", "container", "state", "used_bytes", "quota_bytes"] {
+        assert!(header.split(',').any(|name| name == column), "{column} in {header}");
+    }
+}
+
+#[test]
+fn scan_counts_like_du() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("a"), vec![1; 123_456]).expect("write");
+    std::fs::hard_link(dir.path().join("a"), dir.path().join("b")).expect("link");
+    let output = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
+        .args(["scan", "--output", "json"])
+        .arg(dir.path())
+        .output()
+        .expect("plimsoll");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let rows: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let du = |options: &[&str]| -> u64 {
+        let output = Command::new("du").arg("-s").args(options).arg(dir.path()).output();
+        let text = String::from_utf8(output.expect("du").stdout).expect("UTF-8");
+        text.split_whitespace().next().expect("a number").parse().expect("a number")
+    };
+    assert_eq!(rows[0]["path"], dir.path().to_str().expect("UTF-8"));
+    assert_eq!(rows[0]["used_bytes"], du(&["-B1"]));
+    assert_eq!(rows[0]["apparent_bytes"], du(&["--apparent-size", "-B1"]));
+    assert_eq!(rows[0]["files"], du(&["--inodes"]));
+
+    let missing = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
+        .args(["scan", "--output", "json"])
+        .arg(dir.path().join("not-there"))
+        .output()
+        .expect("plimsoll");
+    assert!(!missing.status.success());
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("not-there"));
+}
+
+#[test]
+fn check_says_what_works_and_what_to_do() {
+    let whole = scene::quiet();
+    let (code, report, _) = run(&whole, &["check"]);
+    assert_eq!(code, 0, "{report}");
+    for expected in ["mesos_api", "mesos_checkpoint", "mesos_layout", "mesos_runtime"] {
+        assert!(report.contains(expected), "{expected} in\n{report}");
+    }
+    let refused = scene::load("03-orphan-volumes", Mode::Unauthorized);
+    let (code, report, _) = run(&refused, &["check"]);
+    assert_ne!(code, 0, "{report}");
+    assert!(report.contains("401") && report.contains("mesos.basic_auth"), "{report}");
+}
+
+#[test]
+fn a_bad_configuration_is_refused_with_file_line_and_reason() {
+    let scene = scene::quiet();
+    std::fs::write(&scene.config, "mesos:\n  work_dir: /x\n  work_dri: /y\n").expect("write");
+    let (code, _, stderr) = run(&scene, &["serve", "--web.listen-address", "127.0.0.1:0"]);
+    assert_ne!(code, 0);
+    let place = format!("{}:3:", scene.config.display());
+    assert!(stderr.contains(&place) && stderr.contains("work_dri"), "{stderr}");
+}
+
+#[test]
+fn reload_by_signal_keeps_the_old_configuration_when_the_new_one_is_bad() {
+    let scene = scene::quiet();
+    scene.configure("");
+    let daemon = scene.serve();
+    daemon.wait_ready();
+    let orphan = |daemon: &Daemon| {
+        let volumes = daemon.json("/api/v1/volumes");
+        let rows = volumes.as_array().expect("an array").clone();
+        rows.into_iter().find(|row| row["volume"] == "orphan-0099").expect("the orphan")["state"]
+            .as_str()
+            .expect("a state")
+            .to_string()
+    };
+    assert_eq!(orphan(&daemon), "orphaned");
+
+    let good = std::fs::read_to_string(&scene.config).expect("read");
+    std::fs::write(&scene.config, "orphans:\n  grace: soon\n").expect("write");
+    daemon.signal("HUP");
+    daemon.wait_for("the refusal", Duration::from_secs(10), |daemon| {
+        daemon.log().contains("plimsoll.yml:2:").then_some(())
+    });
+    assert_eq!(orphan(&daemon), "orphaned");
+
+    std::fs::write(&scene.config, good.replace("grace: 0s", "grace: 24h")).expect("write");
+    daemon.signal("HUP");
+    daemon.wait_for("the new grace", Duration::from_secs(10), |daemon| {
+        (orphan(daemon) == "unknown").then_some(())
+    });
+}
+
+#[test]
+fn life_cycle_endpoints() {
+    let scene = scene::quiet();
+    let daemon = scene.serve();
+    assert_eq!(daemon.get("/-/healthy").status, 200);
+    daemon.wait_ready();
+    let refused = daemon.request("POST", "/-/reload", "");
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("--web.enable-lifecycle"), "{}", refused.body);
+    assert_eq!(daemon.get("/nothing").status, 404);
+    for path in ["/api/v1/volumes", "/api/v1/sandboxes", "/api/v1/filesystems", "/api/v1/agent"] {
+        daemon.json(path);
+    }
+    assert_eq!(daemon.stop(), Some(0));
+
+    let flags = scene.path_flags();
+    let mut flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    flags.push("--web.enable-lifecycle");
+    let daemon = Daemon::serve(&scene.config, &flags);
+    daemon.wait_ready();
+    assert_eq!(daemon.request("POST", "/-/reload", "").status, 200);
+    std::fs::write(&scene.config, "mesos: [\n").expect("write");
+    let bad = daemon.request("POST", "/-/reload", "");
+    assert_eq!(bad.status, 500);
+    assert!(bad.body.contains("plimsoll.yml:"), "{}", bad.body);
+}
+
+#[test]
+fn every_metric_is_in_the_reference() {
+    let output = Command::new(env!("CARGO_BIN_EXE_plimsoll")).arg("metrics").output();
+    let reference = String::from_utf8(output.expect("plimsoll").stdout).expect("UTF-8");
+    let scene = scene::quiet();
+    let daemon = scene.serve();
+    daemon.wait_ready();
+    for line in daemon.get("/metrics").body.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let name = rest.split(' ').next().expect("a name");
+            assert!(reference.contains(name), "{name} is not in `plimsoll metrics`");
+        }
+    }
+}

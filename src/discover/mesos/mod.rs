@@ -3,4 +3,6 @@
 //! Three witnesses are read on their own and know nothing of each other; each returns plain
 //! facts ([`facts`]). Joining them into one inventory is the only place where they meet.
 
+pub mod api;
 pub mod facts;
+pub mod locate;

@@ -45,7 +45,9 @@ pub(super) fn shown(flags: BTreeMap<String, Value>) -> BTreeMap<String, String> 
 /// Hides what may be secret in a flag's value. File names stay; so do URLs, without the user and
 /// password in them (`zk://user:password@host/mesos`).
 pub fn hide_secret(name: &str, value: String) -> String {
-    if SECRET.contains(&name) && !value.is_empty() && !value.starts_with('/') {
+    let secret = SECRET.contains(&name)
+        || ["secret", "password", "token"].iter().any(|word| name.contains(word));
+    if secret && !value.is_empty() && !value.starts_with('/') {
         return HIDDEN.to_owned();
     }
     let Some((scheme, rest)) = value.split_once("://") else {
@@ -98,6 +100,7 @@ mod tests {
         let hide = |name: &str, value: &str| hide_secret(name, value.to_owned());
         assert_eq!(hide("docker_config", r#"{"auths":{}}"#), HIDDEN);
         assert_eq!(hide("docker_config", ""), "");
+        assert_eq!(hide("jwt_secret_key", "abc"), HIDDEN);
         assert_eq!(hide("credential", "/etc/mesos/credential"), "/etc/mesos/credential");
         assert_eq!(hide("master", "zk://u:p@a:1,b:2/mesos"), "zk://<hidden>@a:1,b:2/mesos");
         assert_eq!(hide("master", "zk://a:1/mesos@x"), "zk://a:1/mesos@x");

@@ -108,7 +108,8 @@ pub struct SourceReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SourceError {
     /// Short fixed word for metrics: `refused`, `unauthorized`, `forbidden`, `timeout`, `status`,
-    /// `malformed`, `permission`, `missing`, `io`, `unresponsive`, `too_large`, `recovering`.
+    /// `malformed`, `permission`, `missing`, `io`, `unresponsive`, `too_large`, `recovering`,
+    /// `tls`, `ambiguous`.
     pub reason: &'static str,
     /// What and where, for a person.
     pub message: String,

@@ -34,8 +34,7 @@ pub fn find(
         let path = match source {
             ExternalSource::HostPath(path) => Some(path.clone()),
             ExternalSource::Docker { name, .. } => {
-                through_container(containers, pids, mounts, roots)
-                    .or_else(|| by_name(name, mounts))
+                through_container(containers, pids, mounts, roots).or_else(|| by_name(name, mounts))
             }
             ExternalSource::Csi { id, .. } => {
                 through_container(containers, pids, mounts, roots).or_else(|| by_name(id, mounts))
@@ -64,17 +63,12 @@ fn look(path: PathBuf, mounts: &MountTable, roots: &Roots, guard: &Guard) -> Opt
         return None;
     }
     let inside = roots.inside(&path);
-    let seen = guard.run(&inside.clone(), "look at a host path", move || {
-        std::fs::symlink_metadata(&inside)
-    });
+    let seen = guard
+        .run(&inside.clone(), "look at a host path", move || std::fs::symlink_metadata(&inside));
     let (presence, created) = match seen {
-        Ok(Ok(metadata)) if metadata.is_dir() => {
-            (Presence::Present, Some(metadata.mtime() as f64))
-        }
+        Ok(Ok(metadata)) if metadata.is_dir() => (Presence::Present, Some(metadata.mtime() as f64)),
         Ok(Ok(_)) => return None,
-        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-            (Presence::Missing, None)
-        }
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => (Presence::Missing, None),
         Ok(Err(_)) | Err(_) => (Presence::Unknown, None),
     };
     let own_filesystem = mounts.at(&path).is_some_and(|entry| entry.root == Path::new("/"));

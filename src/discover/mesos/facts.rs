@@ -174,11 +174,19 @@ pub struct ApiFacts {
     /// Executors, live and completed, from `/state` (container, directory) joined with v1
     /// GET_EXECUTORS (resources).
     pub executors: Option<Vec<ExecutorFacts>>,
-    /// Tasks, live and terminal, from `/state` joined with v1 GET_TASKS. `None` when either
-    /// could not be read.
+    /// Every live executor's own resources are known (v1 GET_EXECUTORS was answered).
+    pub executors_have_resources: bool,
+    /// Tasks, live and terminal, from `/state` joined with v1 GET_TASKS. `None` when neither
+    /// could be read.
     pub tasks: Option<Vec<TaskFacts>>,
-    /// Containers, nested and standalone ones too.
+    /// Every live task's resources are known. `false`: v1 GET_TASKS was refused or failed, and
+    /// tasks from `/state` have an empty `resources`, which says nothing of what they use.
+    pub tasks_have_resources: bool,
+    /// Containers. `None` when no list could be read.
     pub containers: Option<Vec<ContainerFacts>>,
+    /// `containers` has nested and standalone ones too (v1 GET_CONTAINERS was answered);
+    /// `false`: executors' own containers only.
+    pub containers_are_whole: bool,
     /// `gc/path_removals_pending` of `/metrics/snapshot`.
     pub gc_path_removals_pending: Option<u64>,
     /// What failed.

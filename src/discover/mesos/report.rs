@@ -7,6 +7,7 @@ use crate::host::mounts::MountTable;
 use crate::model::{SourceError, SourceHealth, SourceReport};
 
 use super::facts::{ApiFacts, CheckpointFacts, LayoutFacts, RuntimeFacts};
+use super::settings::Resolved;
 
 /// No agent on this host, and none asked for: nothing is wrong.
 pub(super) fn no_agent() -> SourceReport {
@@ -29,6 +30,16 @@ pub(super) fn no_work_dir() -> SourceReport {
     report("mesos_layout", SourceHealth::Failed, String::new(), vec![error], 0.0)
 }
 
+/// How the agent was found.
+pub(super) fn locate(resolved: &Resolved) -> SourceReport {
+    let health = if resolved.errors.is_empty() { SourceHealth::Ok } else { SourceHealth::Partial };
+    let target = match resolved.pid {
+        Some(pid) => format!("running agent, pid {pid}"),
+        None => "no running agent; its files and the configuration".into(),
+    };
+    report("mesos_locate", health, target, resolved.errors.clone(), 0.0)
+}
+
 pub(super) fn api(facts: &ApiFacts) -> SourceReport {
     let read = facts.resources.is_some() && facts.tasks.is_some() && facts.executors.is_some();
     let something = facts.resources.is_some() || facts.executors.is_some();
@@ -40,11 +51,7 @@ pub(super) fn api(facts: &ApiFacts) -> SourceReport {
     report("mesos_api", health, facts.url.clone(), facts.errors.clone(), facts.duration_seconds)
 }
 
-pub(super) fn checkpoint(
-    work_dir: &Path,
-    facts: &CheckpointFacts,
-    api: &ApiFacts,
-) -> SourceReport {
+pub(super) fn checkpoint(work_dir: &Path, facts: &CheckpointFacts, api: &ApiFacts) -> SourceReport {
     let health = if !facts.errors.is_empty() {
         let something = facts.resources.is_some() || facts.executors.is_some();
         if something { SourceHealth::Partial } else { SourceHealth::Failed }

@@ -5,12 +5,15 @@ use std::path::PathBuf;
 
 use crate::config::{Enabled, MesosConfig};
 use crate::host::Roots;
+use crate::model::SourceError;
 
 use super::api::{ApiConfig, Auth, SecretSource, TlsConfig};
 use super::locate::{self, Found, Located};
 
 /// Work directory of the packages, tried when nothing else names one.
 const PACKAGED_WORK_DIR: &str = "/var/lib/mesos";
+/// Origin of a value nobody set.
+const DEFAULT: &str = "default";
 /// The agent's own default of `--runtime_dir`.
 const DEFAULT_RUNTIME_DIR: &str = "/var/run/mesos";
 
@@ -27,6 +30,8 @@ pub struct Resolved {
     pub flags: BTreeMap<String, String>,
     /// The running agent.
     pub pid: Option<u32>,
+    /// What could not be read on the way, and what was ambiguous.
+    pub errors: Vec<SourceError>,
 }
 
 impl Resolved {
@@ -42,7 +47,7 @@ impl Resolved {
             meta.symlink_metadata().ok()?;
             Some(Found { value: PACKAGED_WORK_DIR.into(), origin: "the packages' default".into() })
         };
-        let Located { pid, work_dir, runtime_dir, url, flags, .. } = located;
+        let Located { pid, work_dir, runtime_dir, url, flags, errors } = located;
         let configured = |key: &str| format!("configuration, mesos.{key}");
         let work_dir = config
             .work_dir
@@ -61,18 +66,18 @@ impl Resolved {
         }
         let url = url.or_else(|| {
             // An agent that is down now comes back on its usual port.
-            Some(Found { value: ApiConfig::default().url, origin: "the agent's default port".into() })
+            Some(Found {
+                value: ApiConfig::default().url,
+                origin: "the agent's default port".into(),
+            })
         });
         let runtime_dir = config
             .runtime_dir
             .clone()
             .map(|value| Found { value, origin: configured("runtime_dir") })
             .or(runtime_dir)
-            .unwrap_or_else(|| Found {
-                value: DEFAULT_RUNTIME_DIR.into(),
-                origin: "the agent's default".into(),
-            });
-        Some(Self { work_dir, runtime_dir, url, flags, pid })
+            .unwrap_or_else(|| Found { value: DEFAULT_RUNTIME_DIR.into(), origin: DEFAULT.into() });
+        Some(Self { work_dir, runtime_dir, url, flags, pid, errors })
     }
 
     /// Fills in what only the API's flags told.
@@ -86,7 +91,7 @@ impl Resolved {
         if self.work_dir.is_none() {
             self.work_dir = from_flags("work_dir");
         }
-        if self.runtime_dir.origin == "the agent's default"
+        if self.runtime_dir.origin == DEFAULT
             && let Some(found) = from_flags("runtime_dir")
         {
             self.runtime_dir = found;

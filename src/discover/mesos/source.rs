@@ -21,8 +21,8 @@ use crate::model::{
 
 use super::facts::{ApiFacts, CheckpointFacts, LayoutFacts, RuntimeFacts};
 use super::join::{self, ExternalPlaces, Joined, Witnesses};
-use super::settings::{Resolved, api_config};
 use super::layout::LayoutOptions;
+use super::settings::{Resolved, api_config};
 use super::{api, checkpoint, external_places, layout, report, runtime, watched};
 
 /// What one round found.
@@ -161,6 +161,7 @@ impl MesosSource {
         );
         (self.disks, self.links) = (Some(disks), links);
         let mut sources = vec![
+            report::locate(&resolved),
             report::api(&api),
             report::checkpoint(&work_dir, &checkpoint, &api),
             report::layout(&work_dir, &layout),
@@ -253,8 +254,7 @@ impl MesosSource {
                 };
                 list(&options, &root)
             });
-            listed
-                .unwrap_or_else(|error| LayoutFacts { errors: vec![error], ..Default::default() })
+            listed.unwrap_or_else(|error| LayoutFacts { errors: vec![error], ..Default::default() })
         };
         let mut facts = guarded(Path::new(""), |options, _| layout::list_work_dir(options));
         for disk in disks {
@@ -284,9 +284,8 @@ impl MesosSource {
         let pids: HashMap<String, u32> = from_api
             .filter_map(|container| Some((container.container.clone(), container.pid?)))
             .chain(
-                from_runtime.filter_map(|container| {
-                    Some((container.container.clone(), container.pid?))
-                }),
+                from_runtime
+                    .filter_map(|container| Some((container.container.clone(), container.pid?))),
             )
             .collect();
         external_places::find(&sources, &pids, mounts, &self.roots, &self.guard)
@@ -310,12 +309,8 @@ impl MesosSource {
 
 /// Every disk the agent has, each once.
 fn disks(api: &ApiFacts, checkpoint: &CheckpointFacts) -> Vec<DiskSource> {
-    let lists = [
-        &api.agent_resources,
-        &api.resources,
-        &checkpoint.agent_resources,
-        &checkpoint.resources,
-    ];
+    let lists =
+        [&api.agent_resources, &api.resources, &checkpoint.agent_resources, &checkpoint.resources];
     let disks: BTreeSet<DiskSource> = lists
         .into_iter()
         .flatten()
@@ -330,9 +325,9 @@ fn disks(api: &ApiFacts, checkpoint: &CheckpointFacts) -> Vec<DiskSource> {
 /// Without `filesystem/linux` the agent links volumes into sandboxes instead of mounting them.
 /// Looking for links lists every sandbox, so it is done only where there are some.
 fn links_volumes(flags: Option<&BTreeMap<String, String>>) -> bool {
-    flags
-        .and_then(|flags| flags.get("isolation"))
-        .is_some_and(|isolation| !isolation.split(',').any(|name| name.trim() == "filesystem/linux"))
+    flags.and_then(|flags| flags.get("isolation")).is_some_and(|isolation| {
+        !isolation.split(',').any(|name| name.trim() == "filesystem/linux")
+    })
 }
 
 /// Something is claimed that was not on disk when the directories were listed: it may have been

@@ -136,7 +136,7 @@ fn allocated(witnesses: &Witnesses<'_>, index: &Index<'_>) -> Option<Vec<Resourc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ReservationKind, Reservation};
+    use crate::model::{Reservation, ReservationKind};
 
     fn resource(name: &str, quantity: Quantity, layers: &[(bool, &str)]) -> Resource {
         Resource {

@@ -55,8 +55,7 @@ pub fn external_sources(
 ) -> Vec<(ExternalSource, Vec<(String, String)>)> {
     let mut found: BTreeMap<String, (ExternalSource, Vec<(String, String)>)> = BTreeMap::new();
     let mut note = |source: &ExternalSource, container: Option<&str>, path: &str| {
-        let entry =
-            found.entry(identity(source)).or_insert_with(|| (source.clone(), Vec::new()));
+        let entry = found.entry(identity(source)).or_insert_with(|| (source.clone(), Vec::new()));
         if let Some(container) = container {
             entry.1.push((container.to_string(), path.to_string()));
         }
@@ -85,15 +84,10 @@ pub fn external_sources(
 }
 
 /// The external volumes, with their holders.
-pub(super) fn volumes(
-    witnesses: &Witnesses<'_>,
-    index: &Index<'_>,
-    live: &Live,
-) -> Vec<Volume> {
+pub(super) fn volumes(witnesses: &Witnesses<'_>, index: &Index<'_>, live: &Live) -> Vec<Volume> {
     let mut found: BTreeMap<String, (ExternalSource, Vec<Holder>)> = BTreeMap::new();
     let mut add = |source: &ExternalSource, holder: Holder| {
-        let entry =
-            found.entry(identity(source)).or_insert_with(|| (source.clone(), Vec::new()));
+        let entry = found.entry(identity(source)).or_insert_with(|| (source.clone(), Vec::new()));
         if live.is_running(super::holders::top(&holder.container)) == Some(false) {
             return;
         }

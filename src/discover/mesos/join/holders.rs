@@ -81,9 +81,11 @@ pub(super) fn add_mount_witnesses(
         let mut found = Vec::new();
         for place in mounted.chain(linked) {
             let Some(run) = place::run_of_path(witnesses.work_dir, place) else { continue };
-            let known = volume.holders.iter().chain(&found).any(|h: &Holder| {
-                top(&h.container) == run.container
-            });
+            let known = volume
+                .holders
+                .iter()
+                .chain(&found)
+                .any(|h: &Holder| top(&h.container) == run.container);
             if known || live.is_running(&run.container) != Some(true) {
                 continue;
             }

@@ -162,9 +162,8 @@ fn live_tasks<'a>(
     let mut seen: HashSet<(&str, &str, &str)> = HashSet::new();
     let mut tasks = Vec::new();
     let api = witnesses.api;
-    let name = |task: &'a TaskFacts| {
-        (task.framework.as_str(), task.executor.as_str(), task.id.as_str())
-    };
+    let name =
+        |task: &'a TaskFacts| (task.framework.as_str(), task.executor.as_str(), task.id.as_str());
     let from_checkpoint: HashMap<_, &TaskFacts> = witnesses
         .checkpoint
         .tasks

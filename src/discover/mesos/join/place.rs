@@ -64,16 +64,22 @@ pub fn run_of_path(work_dir: &Path, path: &Path) -> Option<RunOfPath> {
     let inside = path.strip_prefix(work_dir).ok()?;
     let parts: Vec<&str> = inside.iter().map(|part| part.to_str()).collect::<Option<_>>()?;
     match parts.as_slice() {
-        ["slaves", _, "frameworks", framework, "executors", executor, "runs", container, below @ ..]
-            if *container != "latest" =>
-        {
-            Some(RunOfPath {
-                framework: framework.to_string(),
-                executor: executor.to_string(),
-                container: container.to_string(),
-                below: below.iter().collect(),
-            })
-        }
+        [
+            "slaves",
+            _,
+            "frameworks",
+            framework,
+            "executors",
+            executor,
+            "runs",
+            container,
+            below @ ..,
+        ] if *container != "latest" => Some(RunOfPath {
+            framework: framework.to_string(),
+            executor: executor.to_string(),
+            container: container.to_string(),
+            below: below.iter().collect(),
+        }),
         ["containers", container, below @ ..] => Some(RunOfPath {
             framework: String::new(),
             executor: String::new(),
@@ -112,9 +118,14 @@ mod tests {
 
     #[test]
     fn names_that_lead_elsewhere_have_no_path() {
-        for (role, id) in [("r", ".."), ("r", "../x"), ("..", "v"), ("r", ""), ("", "v"), ("r", ".")]
+        for (role, id) in
+            [("r", ".."), ("r", "../x"), ("..", "v"), ("r", ""), ("", "v"), ("r", ".")]
         {
-            assert_eq!(volume_path(Path::new(WORK), &DiskSource::Root, role, id), None, "{role} {id}");
+            assert_eq!(
+                volume_path(Path::new(WORK), &DiskSource::Root, role, id),
+                None,
+                "{role} {id}"
+            );
         }
     }
 

@@ -142,8 +142,7 @@ impl<'a> Context<'a> {
         let nested = dir.container.contains('.');
         let running = self.index.running.get(dir.container.as_str()).copied();
         // Both lists of running containers were read: what is in neither has ended.
-        let both_read =
-            self.runtime_is_whole() || self.containers_are_whole();
+        let both_read = self.runtime_is_whole() || self.containers_are_whole();
         Sandbox {
             key: SandboxKey {
                 source: SourceKind::Mesos,
@@ -171,11 +170,7 @@ impl<'a> Context<'a> {
     }
 
     /// A run that should be on disk and is not.
-    fn missing(
-        &self,
-        run: &Run<'_>,
-        present: &BTreeMap<SandboxKey, Sandbox>,
-    ) -> Option<Sandbox> {
+    fn missing(&self, run: &Run<'_>, present: &BTreeMap<SandboxKey, Sandbox>) -> Option<Sandbox> {
         let facts = run.both().next()?;
         let container = facts.container.clone()?;
         let key = SandboxKey {

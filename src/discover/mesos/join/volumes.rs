@@ -128,7 +128,11 @@ impl<'a> Found<'a> {
         }
         Self {
             volumes: layout.volumes.iter().map(|dir| (dir.dir.path.as_path(), dir)).collect(),
-            mount_roots: layout.mount_roots.iter().map(|disk| (disk.root.as_path(), disk)).collect(),
+            mount_roots: layout
+                .mount_roots
+                .iter()
+                .map(|disk| (disk.root.as_path(), disk))
+                .collect(),
             listed: layout.listed_disks.iter().map(|root| root.as_deref()).collect(),
             roots,
             static_roles,

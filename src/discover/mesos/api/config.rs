@@ -1,0 +1,205 @@
+//! How to reach the agent's API: what the configuration says, in this room's own words.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hyper::header::HeaderValue;
+
+use super::error::Failure;
+
+/// Longest secret that is read from a file, in bytes.
+const MAX_SECRET_BYTES: u64 = 64 * 1024;
+
+/// Where the agent's API is and how to ask it.
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// Base URL, `http://` or `https://`, without user and password; a path is kept as a prefix.
+    pub url: String,
+    /// Longest time for one request: name look-up, connecting, TLS, answer and body together.
+    pub timeout: Duration,
+    /// Longest body that is read, in bytes.
+    pub max_body_bytes: u64,
+    /// Credentials.
+    pub auth: Auth,
+    /// TLS, used by `https://` only.
+    pub tls: TlsConfig,
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self {
+            url: "http://127.0.0.1:5051".into(),
+            timeout: Duration::from_secs(5),
+            max_body_bytes: 64 * 1024 * 1024,
+            auth: Auth::None,
+            tls: TlsConfig::default(),
+        }
+    }
+}
+
+/// Credentials of a request. `Debug` prints no secret.
+#[derive(Clone, Debug, Default)]
+pub enum Auth {
+    /// None.
+    #[default]
+    None,
+    /// HTTP basic authentication, the agent's default authenticator.
+    Basic {
+        /// Principal.
+        principal: String,
+        /// Its secret.
+        secret: SecretSource,
+    },
+    /// `Authorization: Bearer …`.
+    Bearer(SecretSource),
+}
+
+/// Where a secret comes from. Read again at each use, so that a rotated file needs no reload.
+#[derive(Clone)]
+pub enum SecretSource {
+    /// The secret itself.
+    Value(String),
+    /// A file that holds it; one line break at its end is dropped.
+    File(PathBuf),
+}
+
+impl fmt::Debug for SecretSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(_) => formatter.write_str("Value(<hidden>)"),
+            Self::File(path) => formatter.debug_tuple("File").field(path).finish(),
+        }
+    }
+}
+
+/// TLS of the connection.
+#[derive(Clone, Debug, Default)]
+pub struct TlsConfig {
+    /// PEM file of the only authorities to trust; without it those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// Accept any certificate.
+    pub insecure_skip_verify: bool,
+    /// Name the certificate must carry, when it is not the URL's host.
+    pub server_name: Option<String>,
+}
+
+impl SecretSource {
+    fn read(&self) -> Result<String, Failure> {
+        match self {
+            Self::Value(value) => Ok(value.clone()),
+            Self::File(path) => {
+                let failed = |source| Failure::SecretFile { path: path.clone(), source };
+                let bytes = read_capped(path, MAX_SECRET_BYTES).map_err(failed)?;
+                let mut text =
+                    String::from_utf8(bytes).map_err(|_| Failure::BadSecret("is not UTF-8"))?;
+                if text.ends_with('\n') {
+                    text.pop();
+                    if text.ends_with('\r') {
+                        text.pop();
+                    }
+                }
+                Ok(text)
+            }
+        }
+    }
+}
+
+fn read_capped(path: &std::path::Path, cap: u64) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(cap + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > cap {
+        return Err(std::io::Error::other(format!("longer than {cap} bytes")));
+    }
+    Ok(bytes)
+}
+
+impl Auth {
+    /// The value of `Authorization`, marked as sensitive so that nothing prints it.
+    pub(super) fn header(&self) -> Result<Option<HeaderValue>, Failure> {
+        let text = match self {
+            Self::None => return Ok(None),
+            Self::Basic { principal, secret } => {
+                if principal.contains(':') {
+                    return Err(Failure::BadSecret("has a principal with a colon in it"));
+                }
+                format!("Basic {}", base64(format!("{principal}:{}", secret.read()?).as_bytes()))
+            }
+            Self::Bearer(token) => format!("Bearer {}", token.read()?),
+        };
+        let mut value = HeaderValue::from_str(&text)
+            .map_err(|_| Failure::BadSecret("has a character that no header may carry"))?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+}
+
+/// Base 64 with padding (RFC 4648, section 4).
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let at = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
+        let group = at(0) << 16 | at(1) << 8 | at(2);
+        for place in 0..4 {
+            if place <= chunk.len() {
+                let index = (group >> (18 - 6 * place)) & 63;
+                text.push(char::from(ALPHABET[index as usize]));
+            } else {
+                text.push('=');
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_of_the_rfc() {
+        let cases =
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
+        for (plain, coded) in cases {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+        assert_eq!(base64(&[0xfb, 0xff]), "+/8=");
+    }
+
+    #[test]
+    fn debug_hides_secrets() {
+        let auth = Auth::Basic {
+            principal: "exporter".into(),
+            secret: SecretSource::Value("hunter2".into()),
+        };
+        let config = ApiConfig { auth, ..ApiConfig::default() };
+        let text = format!("{config:?}");
+        assert!(!text.contains("hunter2"), "{text}");
+        assert!(text.contains("exporter"), "{text}");
+        let header = config.auth.header().unwrap().unwrap();
+        assert_eq!(header, "Basic ZXhwb3J0ZXI6aHVudGVyMg==");
+        assert!(!format!("{header:?}").contains("ZXhw"));
+    }
+
+    #[test]
+    fn a_secret_file_is_read_at_each_use() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        let auth = Auth::Bearer(SecretSource::File(path.clone()));
+        assert!(
+            matches!(auth.header(), Err(Failure::SecretFile { path: named, .. }) if named == path)
+        );
+        std::fs::write(&path, "one\n").unwrap();
+        assert_eq!(auth.header().unwrap().unwrap(), "Bearer one");
+        std::fs::write(&path, "two\r\n").unwrap();
+        assert_eq!(auth.header().unwrap().unwrap(), "Bearer two");
+        std::fs::write(&path, "a\nb").unwrap();
+        assert!(matches!(auth.header(), Err(Failure::BadSecret(_))));
+        std::fs::write(&path, [0xff]).unwrap();
+        assert!(matches!(auth.header(), Err(Failure::BadSecret(_))));
+        std::fs::write(&path, vec![b'x'; MAX_SECRET_BYTES as usize + 1]).unwrap();
+        assert!(matches!(auth.header(), Err(Failure::SecretFile { .. })));
+    }
+}

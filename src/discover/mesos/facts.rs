@@ -192,6 +192,9 @@ pub struct ApiFacts {
 pub struct CheckpointFacts {
     /// Target of `meta/slaves/latest`.
     pub agent_id: Option<String>,
+    /// `meta/boot_id`: the boot during which the agent last started. When it is not the present
+    /// one, no run of the checkpoint is alive, sentinel or not.
+    pub boot_id: Option<String>,
     /// `slave.info` of that agent id.
     pub agent: Option<AgentFacts>,
     /// Static resources of `slave.info`: the disks.
@@ -204,8 +207,14 @@ pub struct CheckpointFacts {
     /// Runs with a checkpoint, below every agent id that has one. `completed` is
     /// `executor.sentinel`.
     pub executors: Option<Vec<ExecutorFacts>>,
-    /// Their tasks; `terminal` from the last record of `task.updates`, or the run's sentinel.
+    /// Their tasks; `terminal` from the last record of `task.updates`, the run's sentinel, or an
+    /// agent id that is not the present one.
     pub tasks: Option<Vec<TaskFacts>>,
+    /// Something in `executors` is missing: a run, or the resources or container of one that is
+    /// listed (see `errors`).
+    pub executors_partial: bool,
+    /// A task is missing in `tasks` (see `errors`): who holds a volume may be hidden.
+    pub tasks_partial: bool,
     /// What failed.
     pub errors: Vec<SourceError>,
     /// Seconds it took.
@@ -239,7 +248,8 @@ pub struct RunDir {
     /// The sandbox.
     pub dir: SeenDir,
     /// Absolute symlinks directly in the sandbox, or one directory deeper (volumes of the posix
-    /// isolators): name relative to the sandbox, and target.
+    /// isolators): name relative to the sandbox, and target. Only when they were asked for, and
+    /// only those that lead into the work directory or onto one of the agent's disks.
     pub links: Vec<(PathBuf, PathBuf)>,
     /// `tasks/<task id>` links of pods: task id and the last component of the target.
     pub tasks: Vec<(String, String)>,
@@ -248,7 +258,7 @@ pub struct RunDir {
 /// `<work>/volumes/roles/<role>/<id>` or the same below a PATH disk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VolumeDir {
-    /// Root of the disk; `None` for the work directory.
+    /// Root of the disk as the agent names it; `None` for the work directory.
     pub disk_root: Option<PathBuf>,
     /// Role, unescaped (`eng storage` on disk is `eng/storage`).
     pub role: String,
@@ -274,12 +284,18 @@ pub struct MountRoot {
 /// What lies on disk.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LayoutFacts {
+    /// The work directory with the operator's symlinks followed: the prefix of every path here
+    /// that lies below it, and what mount tables name.
+    pub work_dir: Option<PathBuf>,
     /// Agent ids with a directory under `slaves/`.
     pub agent_ids: Option<Vec<String>>,
     /// Runs and their nested containers, below every agent id. `None` when the listing failed.
     pub runs: Option<Vec<RunDir>>,
     /// Standalone containers under `containers/`.
     pub standalone: Option<Vec<RunDir>>,
+    /// Something in `runs` or `standalone` is missing, because one directory among many could not
+    /// be read or went past a bound (see `errors`).
+    pub runs_partial: bool,
     /// Volume directories, by disk root: a disk that could not be listed has no entry.
     pub volumes: Vec<VolumeDir>,
     /// Disk roots (`None`: work directory) whose `volumes/roles` were listed whole.
@@ -319,7 +335,7 @@ pub struct RuntimeContainer {
 /// A volume driver's or CSI plugin's mount, as the isolator checkpointed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IsolatorVolume {
-    /// Container id.
+    /// Container id: of a nested container its own id alone (Docker), or joined with a dot (CSI).
     pub container: String,
     /// Driver and name, or plugin and id.
     pub source: ExternalSource,
@@ -330,6 +346,8 @@ pub struct IsolatorVolume {
 pub struct RuntimeFacts {
     /// Containers; `None` when the directory could not be read.
     pub containers: Option<Vec<RuntimeContainer>>,
+    /// A container is missing in `containers` (see `errors`).
+    pub containers_partial: bool,
     /// `<docker_volume_checkpoint_dir>/<container>/volumes` and
     /// `<csi…>/<container>/volumes`.
     pub isolator_volumes: Vec<IsolatorVolume>,

@@ -5,5 +5,6 @@
 //! [`host`] is the ground they stand on.
 
 pub mod discover;
+pub mod expose;
 pub mod host;
 pub mod model;

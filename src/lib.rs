@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod config;
 pub mod discover;
+pub mod expose;
 pub mod host;
 pub mod judge;
 pub mod model;

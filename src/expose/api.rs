@@ -1,0 +1,81 @@
+//! The JSON API: `/api/v1/…`.
+
+use crate::model::Snapshot;
+
+use super::rows;
+
+/// What the API serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// Array of volumes.
+    Volumes,
+    /// Array of sandboxes, finished and nested ones too.
+    Sandboxes,
+    /// Array of filesystems.
+    Filesystems,
+    /// The agent, or `null`.
+    Agent,
+    /// Array of sources of truth.
+    Sources,
+    /// Array of subjects on which they do not agree.
+    Disagreements,
+}
+
+impl Resource {
+    /// Every resource, in the order they are listed.
+    pub const ALL: [Self; 6] = [
+        Self::Volumes,
+        Self::Sandboxes,
+        Self::Filesystems,
+        Self::Agent,
+        Self::Sources,
+        Self::Disagreements,
+    ];
+
+    /// Path it is served at.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Volumes => "/api/v1/volumes",
+            Self::Sandboxes => "/api/v1/sandboxes",
+            Self::Filesystems => "/api/v1/filesystems",
+            Self::Agent => "/api/v1/agent",
+            Self::Sources => "/api/v1/sources",
+            Self::Disagreements => "/api/v1/disagreements",
+        }
+    }
+
+    /// The resource of that path.
+    pub fn at(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|resource| resource.path() == path)
+    }
+
+    /// The answer: JSON with a line feed at its end.
+    pub fn render(self, snapshot: &Snapshot) -> Result<Vec<u8>, serde_json::Error> {
+        let mut json = match self {
+            Self::Volumes => serde_json::to_vec(&rows::volumes(snapshot)),
+            Self::Sandboxes => serde_json::to_vec(&rows::sandboxes(snapshot)),
+            Self::Filesystems => serde_json::to_vec(&rows::filesystems(snapshot)),
+            Self::Agent => serde_json::to_vec(&rows::agent(snapshot)),
+            Self::Sources => serde_json::to_vec(&rows::sources(snapshot)),
+            Self::Disagreements => serde_json::to_vec(&snapshot.inventory.disagreements),
+        }?;
+        json.push(b'\n');
+        Ok(json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_snapshot_is_empty_lists_and_no_agent() {
+        for resource in Resource::ALL {
+            let json = resource.render(&Snapshot::default()).expect("plain data");
+            let expected: &[u8] = if resource == Resource::Agent { b"null\n" } else { b"[]\n" };
+            assert_eq!(json, expected, "{}", resource.path());
+            assert_eq!(Resource::at(resource.path()), Some(resource));
+        }
+        assert_eq!(Resource::at("/api/v1/volume"), None);
+    }
+}

@@ -1,0 +1,36 @@
+//! Families of filesystems.
+
+use super::families;
+
+/// Label that names a filesystem.
+pub const IDENTITY: &[&str] = &["mount_point"];
+
+const PER_FILESYSTEM: &str = "one per filesystem that holds a volume or a sandbox";
+
+families! {
+    "Filesystems",
+    "Only filesystems that hold a volume or a sandbox. A filesystem that does not answer keeps its last values \
+     and says so in `plimsoll_filesystem_responsive`.";
+
+    SIZE_BYTES = Gauge "plimsoll_filesystem_size_bytes", Some("bytes"), IDENTITY, [], PER_FILESYSTEM,
+        "Size of the filesystem. Read on Plimsoll's own schedule, never by a scrape.";
+    FREE_BYTES = Gauge "plimsoll_filesystem_free_bytes", Some("bytes"), IDENTITY, [], PER_FILESYSTEM,
+        "Free bytes, those reserved for root included. Read on Plimsoll's own schedule, never by a scrape.";
+    AVAILABLE_BYTES = Gauge "plimsoll_filesystem_available_bytes", Some("bytes"), IDENTITY, [], PER_FILESYSTEM,
+        "Bytes free for ordinary users. Read on Plimsoll's own schedule, never by a scrape.";
+    UNATTRIBUTED_BYTES = Gauge "plimsoll_filesystem_unattributed_bytes", Some("bytes"), IDENTITY, [], PER_FILESYSTEM,
+        "Used bytes that no measured volume or sandbox explains: images, caches, logs, deleted files still \
+         open. No series until all of them are measured.";
+    FILES = Gauge "plimsoll_filesystem_files", None, IDENTITY, [], PER_FILESYSTEM,
+        "Inodes in all. No series on filesystems without a limit of them.";
+    FILES_FREE = Gauge "plimsoll_filesystem_files_free", None, IDENTITY, [], PER_FILESYSTEM,
+        "Free inodes. No series on filesystems without a limit of them.";
+    READONLY = Gauge "plimsoll_filesystem_readonly", None, IDENTITY, [], PER_FILESYSTEM,
+        "1 when it is mounted read-only, or turned read-only after an error.";
+    RESPONSIVE = Gauge "plimsoll_filesystem_responsive", None, IDENTITY, [], PER_FILESYSTEM,
+        "0 when it did not answer within the time-out.";
+    MEASURED = Gauge "plimsoll_filesystem_measured_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_FILESYSTEM,
+        "When its values were read.";
+    INFO = Info "plimsoll_filesystem_info", None, IDENTITY, ["device", "fstype", "device_number", "remote"], PER_FILESYSTEM,
+        "Facts of the filesystem. Remote ones are on the network or in user space and are not walked.";
+}

@@ -1,0 +1,50 @@
+//! Families about Plimsoll itself.
+
+use super::families;
+
+const ONE: &str = "one";
+const PER_COLLECTOR: &str = "one per collector";
+
+families! {
+    "Plimsoll itself",
+    "How well it sees, and what it costs.";
+
+    COLLECTOR_SUCCESS = Gauge "plimsoll_collector_success", None, &[], ["collector"], PER_COLLECTOR,
+        "1 when the collector read what it should in its last run.";
+    COLLECTOR_DURATION = Gauge "plimsoll_collector_duration_seconds", Some("seconds"), &[], ["collector"], PER_COLLECTOR,
+        "How long the collector's last run took.";
+    DISAGREEMENTS = Gauge "plimsoll_disagreements", None, &[], [], ONE,
+        "Subjects on which two sources of truth do not agree; /api/v1/disagreements lists them.";
+    SNAPSHOT_TIMESTAMP = Gauge "plimsoll_snapshot_timestamp_seconds", Some("seconds"), &[], [], ONE,
+        "When the snapshot that this page shows was made.";
+    SERIES_DROPPED = Gauge "plimsoll_series_dropped", None, &[], [], ONE,
+        "Series folded into subjects whose labels all say other, because the bound on series was reached.";
+    SOURCE_ERRORS = Counter "plimsoll_source_errors_total", None, &[], ["collector", "reason"], "one per collector and reason",
+        "Things a collector could not read, by reason.";
+    USAGE_CPU_SECONDS = Counter "plimsoll_usage_cpu_seconds_total", Some("seconds"), &[], [], ONE,
+        "CPU time spent measuring usage.";
+    USAGE_INODES = Counter "plimsoll_usage_inodes_total", None, &[], [], ONE,
+        "Inodes looked at while measuring usage.";
+    USAGE_PASSES = Counter "plimsoll_usage_passes_total", None, &[], ["outcome"], "one per outcome",
+        "Measurements of one subject, by outcome: complete, failed, interrupted.";
+    USAGE_DEBT_SECONDS = Gauge "plimsoll_usage_debt_seconds", Some("seconds"), &[], [], ONE,
+        "By how much the most overdue subject is past the greatest age that was asked for.";
+    USAGE_PENDING_SUBJECTS = Gauge "plimsoll_usage_pending_subjects", None, &[], [], ONE,
+        "Subjects that wait to be measured.";
+    BUILD_INFO = Info "plimsoll_build_info", None, &[], ["version", "revision", "rustversion"], ONE,
+        "The running build.";
+    PROCESS_CPU = Counter "process_cpu_seconds_total", Some("seconds"), &[], [], ONE,
+        "Total user and system CPU time spent in seconds.";
+    PROCESS_OPEN_FDS = Gauge "process_open_fds", None, &[], [], ONE,
+        "Number of open file descriptors.";
+    PROCESS_MAX_FDS = Gauge "process_max_fds", None, &[], [], ONE,
+        "Maximum number of open file descriptors.";
+    PROCESS_VIRTUAL = Gauge "process_virtual_memory_bytes", Some("bytes"), &[], [], ONE,
+        "Virtual memory size in bytes.";
+    PROCESS_RESIDENT = Gauge "process_resident_memory_bytes", Some("bytes"), &[], [], ONE,
+        "Resident memory size in bytes.";
+    PROCESS_START = Gauge "process_start_time_seconds", Some("seconds"), &[], [], ONE,
+        "Start time of the process since unix epoch in seconds.";
+    PROCESS_THREADS = Gauge "process_threads", None, &[], [], ONE,
+        "Number of OS threads in the process.";
+}

@@ -1,0 +1,53 @@
+//! Families of volumes.
+
+use super::families;
+
+/// Labels that name a volume.
+pub const IDENTITY: &[&str] = &["source", "role", "volume", "disk"];
+
+const PER_VOLUME: &str = "one per volume";
+
+families! {
+    "Volumes",
+    "A volume is a directory or filesystem that outlives a task. The label `disk` is `ROOT`, the root of a \
+     PATH or MOUNT disk, or the kind (`HOST_PATH`, `DOCKER`, `CSI`) of data outside the agent's resources.";
+
+    USED_BYTES = Gauge "plimsoll_volume_used_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,
+        "Bytes allocated to the volume, as du -s counts them (a MOUNT disk: as df does). Measured on \
+         Plimsoll's own schedule; see plimsoll_volume_measured_timestamp_seconds.";
+    APPARENT_BYTES = Gauge "plimsoll_volume_apparent_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,
+        "Sum of the file sizes in the volume, holes included. Measured on Plimsoll's own schedule; see \
+         plimsoll_volume_measured_timestamp_seconds.";
+    QUOTA_BYTES = Gauge "plimsoll_volume_quota_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,
+        "Bytes the volume may hold. No series where there is no quota.";
+    AVAILABLE_BYTES = Gauge "plimsoll_volume_available_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,
+        "Bytes that can still be written before the quota is reached (where something enforces it) or the \
+         filesystem is full, whichever comes first.";
+    FILES = Gauge "plimsoll_volume_files", None, IDENTITY, [], PER_VOLUME,
+        "Inodes in the volume, its own directory included. Measured on Plimsoll's own schedule; see \
+         plimsoll_volume_measured_timestamp_seconds.";
+    STATE = Gauge "plimsoll_volume_state", None, IDENTITY, ["state"], "five per volume",
+        "1 for the state the volume is in, 0 for the others: in_use, idle, orphaned (no readable source of \
+         truth claims the data), missing (claimed, but the directory is gone), unknown.";
+    HOLDERS = Gauge "plimsoll_volume_holders", None, IDENTITY, [], PER_VOLUME,
+        "Live tasks and containers that use the volume.";
+    MOUNTS = Gauge "plimsoll_volume_mounts", None, IDENTITY, [], PER_VOLUME,
+        "Places where the volume is mounted in the host's mount table, its own disk not counted.";
+    CREATED = Gauge "plimsoll_volume_created_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_VOLUME,
+        "When the directory was made; on filesystems that do not keep that, when an entry was last added to \
+         or removed from it.";
+    MEASURED = Gauge "plimsoll_volume_measured_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_VOLUME,
+        "When the last whole measurement of the volume ended. No series before the first one.";
+    MEASURE_FAILED = Gauge "plimsoll_volume_measure_failed", None, IDENTITY, [], PER_VOLUME,
+        "1 when the newest attempt to measure the volume failed; the values shown are then those of the \
+         last good one.";
+    INFO = Info "plimsoll_volume_info", None, IDENTITY,
+        ["path", "principal", "disk_type", "kind", "reservation", "shared", "enforcement", "method", "driver", "filesystem"],
+        PER_VOLUME,
+        "Facts of the volume. The label filesystem is the mount_point of the plimsoll_filesystem_ families; \
+         enforcement is what happens past the quota; method is how used bytes were obtained.";
+    HOLDER_INFO = Info "plimsoll_volume_holder_info", None, IDENTITY,
+        ["framework", "framework_name", "executor", "task", "container", "container_path", "read_only"],
+        "one per holder of a volume",
+        "A live task or container that uses the volume.";
+}

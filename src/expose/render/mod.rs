@@ -1,0 +1,70 @@
+//! Writes the families of the catalogue from a snapshot.
+
+mod agent;
+mod bound;
+mod filesystems;
+mod sandboxes;
+mod volumes;
+
+use super::catalogue::own;
+use super::exposition::{Arena, Encoder, Format};
+use crate::model::Snapshot;
+use bound::Plan;
+
+pub use bound::{available_bytes, has_own_series};
+
+/// Series that one page may have unless the configuration says otherwise.
+pub const DEFAULT_MAX_SERIES: usize = 100_000;
+
+/// Bytes one series takes on a usual page, to size the buffer.
+const BYTES_PER_SERIES: usize = 170;
+
+/// What came of rendering a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The families, without those of [`Telemetry`](super::Telemetry) and the format's end.
+    pub text: String,
+    /// Series in it.
+    pub series: usize,
+    /// Series folded into the subjects named `other`.
+    pub dropped: usize,
+}
+
+/// Renders every family that comes from the snapshot. At most about `max_series` series: past
+/// that the smaller subjects that are well are summed into `other`.
+pub fn render(snapshot: &Snapshot, format: Format, max_series: usize) -> Page {
+    let plan = Plan::new(snapshot, max_series);
+    let mut encoder = Encoder::new(format, (plan.series + 64) * BYTES_PER_SERIES);
+    volumes::write(&mut encoder, snapshot, &plan);
+    sandboxes::write(&mut encoder, &plan);
+    filesystems::write(&mut encoder, snapshot);
+    if let Some(found) = &snapshot.inventory.agent {
+        agent::write(&mut encoder, found);
+    }
+    own(&mut encoder, snapshot, plan.dropped);
+    let (text, series) = encoder.finish();
+    Page { text, series, dropped: plan.dropped }
+}
+
+fn own(encoder: &mut Encoder, snapshot: &Snapshot, dropped: usize) {
+    let mut labels = Arena::default();
+    let runs: Vec<_> = snapshot
+        .collectors
+        .iter()
+        .filter(|run| labels.push(&[("collector", run.name)]))
+        .collect();
+    encoder.family(&own::COLLECTOR_SUCCESS);
+    for (index, run) in runs.iter().enumerate() {
+        encoder.bool(labels.get(index), run.success);
+    }
+    encoder.family(&own::COLLECTOR_DURATION);
+    for (index, run) in runs.iter().enumerate() {
+        encoder.f64(labels.get(index), run.duration_seconds);
+    }
+    encoder.family(&own::DISAGREEMENTS);
+    encoder.u64("", snapshot.inventory.disagreements.len() as u64);
+    encoder.family(&own::SNAPSHOT_TIMESTAMP);
+    encoder.f64("", snapshot.taken_at);
+    encoder.family(&own::SERIES_DROPPED);
+    encoder.u64("", dropped as u64);
+}

@@ -1,0 +1,152 @@
+//! Families of volumes.
+
+use super::bound::{Filesystems, Folded, Plan};
+use crate::expose::catalogue::volume::{
+    APPARENT_BYTES, AVAILABLE_BYTES, CREATED, FILES, HOLDER_INFO, HOLDERS, INFO, MEASURE_FAILED,
+    MEASURED, MOUNTS, QUOTA_BYTES, STATE, USED_BYTES,
+};
+use crate::expose::exposition::{Arena, Encoder};
+use crate::expose::paths::display_or_empty;
+use crate::model::{Snapshot, VolumeState, VolumeView};
+
+const OTHER: &str = r#"source="other",role="other",volume="other",disk="other""#;
+
+pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>) {
+    let mut labels = Arena::default();
+    let mut volumes: Vec<&VolumeView> = Vec::with_capacity(plan.volumes.len());
+    for view in &plan.volumes {
+        let key = &view.volume.key;
+        if labels.push(&[
+            ("source", key.source.as_str()),
+            ("role", &key.role),
+            ("volume", &key.volume),
+            ("disk", &key.disk),
+        ]) {
+            volumes.push(view);
+        }
+    }
+    let folded = (plan.folded_volumes.subjects > 0).then_some(plan.folded_volumes);
+    let each = || volumes.iter().enumerate().map(|(index, view)| (labels.get(index), *view));
+    let filesystems = Filesystems::new(snapshot);
+
+    encoder.family(&USED_BYTES);
+    for (labels, view) in each() {
+        if let Some(sample) = &view.measured.sample {
+            encoder.u64(labels, sample.used_bytes);
+        }
+    }
+    other(encoder, folded, |sum| sum.used_bytes);
+    encoder.family(&APPARENT_BYTES);
+    for (labels, view) in each() {
+        if let Some(bytes) = view.measured.sample.and_then(|sample| sample.apparent_bytes) {
+            encoder.u64(labels, bytes);
+        }
+    }
+    other(encoder, folded, |sum| sum.apparent_bytes);
+    encoder.family(&QUOTA_BYTES);
+    for (labels, view) in each() {
+        if let Some(bytes) = view.volume.quota_bytes {
+            encoder.u64(labels, bytes);
+        }
+    }
+    other(encoder, folded, |sum| sum.quota_bytes);
+    encoder.family(&AVAILABLE_BYTES);
+    for (labels, view) in each() {
+        if let Some(bytes) = filesystems.available(view) {
+            encoder.u64(labels, bytes);
+        }
+    }
+    encoder.family(&FILES);
+    for (labels, view) in each() {
+        if let Some(files) = view.measured.sample.and_then(|sample| sample.files) {
+            encoder.u64(labels, files);
+        }
+    }
+    other(encoder, folded, |sum| sum.files);
+    encoder.family(&STATE);
+    for (labels, view) in each() {
+        encoder.states(labels, VolumeState::ALL.iter().map(|state| (state.as_str(), *state == view.state)));
+    }
+    encoder.family(&HOLDERS);
+    for (labels, view) in each() {
+        encoder.u64(labels, view.volume.holders.len() as u64);
+    }
+    other(encoder, folded, |sum| sum.holders);
+    encoder.family(&MOUNTS);
+    for (labels, view) in each() {
+        encoder.u64(labels, view.volume.mounts.len() as u64);
+    }
+    other(encoder, folded, |sum| sum.mounts);
+    encoder.family(&CREATED);
+    for (labels, view) in each() {
+        if let Some(created) = view.volume.created {
+            encoder.f64(labels, created);
+        }
+    }
+    encoder.family(&MEASURED);
+    for (labels, view) in each() {
+        if let Some(sample) = &view.measured.sample {
+            encoder.f64(labels, sample.measured_at);
+        }
+    }
+    encoder.family(&MEASURE_FAILED);
+    for (labels, view) in each() {
+        encoder.bool(labels, view.measured.failure.is_some());
+    }
+    encoder.family(&INFO);
+    for (labels, view) in each() {
+        info(encoder, labels, view);
+    }
+    encoder.family(&HOLDER_INFO);
+    for (labels, view) in each() {
+        holders(encoder, labels, view);
+    }
+}
+
+fn other(encoder: &mut Encoder, folded: Option<Folded>, value: impl Fn(&Folded) -> u64) {
+    if let Some(sum) = folded {
+        encoder.u64(OTHER, value(&sum));
+    }
+}
+
+fn info(encoder: &mut Encoder, labels: &str, view: &VolumeView) {
+    let volume = &view.volume;
+    encoder.info(
+        labels,
+        &[
+            ("path", &display_or_empty(volume.path.as_deref())),
+            ("principal", volume.principal.as_deref().unwrap_or("")),
+            ("disk_type", volume.disk_type.as_str()),
+            ("kind", volume.kind.as_str()),
+            ("reservation", volume.reservation.map_or("", |kind| kind.as_str())),
+            ("shared", if volume.shared { "true" } else { "false" }),
+            ("enforcement", view.enforcement.as_str()),
+            ("method", view.measured.sample.map_or("", |sample| sample.method.as_str())),
+            ("driver", volume.driver.as_deref().unwrap_or("")),
+            ("filesystem", &display_or_empty(view.filesystem.as_deref())),
+        ],
+    );
+}
+
+fn holders(encoder: &mut Encoder, labels: &str, view: &VolumeView) {
+    let mut last = None;
+    for holder in &view.volume.holders {
+        // Holders are sorted: one that is listed twice would be a duplicate series.
+        if last == Some(holder) {
+            continue;
+        }
+        last = Some(holder);
+        encoder.info(
+            labels,
+            &[
+                ("framework", &holder.framework),
+                ("framework_name", &holder.framework_name),
+                ("executor", &holder.executor),
+                ("task", &holder.task),
+                ("container", &holder.container),
+                ("container_path", &holder.container_path),
+                ("read_only", if holder.read_only { "true" } else { "false" }),
+            ],
+        );
+    }
+}

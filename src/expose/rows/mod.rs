@@ -1,0 +1,136 @@
+//! The same facts as flat rows: what the JSON API and the command line print. Their words are
+//! those of the metrics; what is absent is `null`.
+
+mod agent;
+mod order;
+mod sandbox;
+mod volume;
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::paths::display;
+use crate::model::{FilesystemSample, Snapshot, SourceError, SourceHealth, SourceReport};
+
+pub use agent::{AgentRow, PersistentDiskRow, ResourceRow};
+pub use order::{sandboxes_by_what_matters, volumes_by_what_matters};
+pub use sandbox::{SandboxRow, TaskRow};
+pub use volume::{HolderRow, MountRow, VolumeRow};
+
+/// A filesystem that holds a volume or a sandbox.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FilesystemRow<'a> {
+    /// Mount point.
+    pub mount_point: Cow<'a, str>,
+    /// Device or export.
+    pub device: &'a str,
+    /// Type.
+    pub fstype: &'a str,
+    /// `major:minor`.
+    pub device_number: String,
+    /// On the network or in user space.
+    pub remote: bool,
+    /// It answered within the time-out.
+    pub responsive: bool,
+    /// Mounted, or turned, read-only.
+    pub readonly: Option<bool>,
+    /// Size.
+    pub size_bytes: Option<u64>,
+    /// Free bytes, those reserved for root included.
+    pub free_bytes: Option<u64>,
+    /// Bytes free for ordinary users.
+    pub available_bytes: Option<u64>,
+    /// Used bytes that no measured subject explains.
+    pub unattributed_bytes: Option<i64>,
+    /// Inodes in all.
+    pub files: Option<u64>,
+    /// Free inodes.
+    pub files_free: Option<u64>,
+    /// When the numbers were read.
+    pub measured_timestamp_seconds: Option<f64>,
+}
+
+impl<'a> From<&'a FilesystemSample> for FilesystemRow<'a> {
+    fn from(sample: &'a FilesystemSample) -> Self {
+        let usage = sample.usage.as_ref();
+        let (major, minor) = sample.device_number;
+        Self {
+            mount_point: display(&sample.mount_point),
+            device: &sample.device,
+            fstype: &sample.fstype,
+            device_number: format!("{major}:{minor}"),
+            remote: sample.remote,
+            responsive: sample.responsive,
+            readonly: usage.map(|usage| usage.readonly),
+            size_bytes: usage.map(|usage| usage.size_bytes),
+            free_bytes: usage.map(|usage| usage.free_bytes),
+            available_bytes: usage.map(|usage| usage.available_bytes),
+            unattributed_bytes: sample.unattributed_bytes,
+            files: usage.and_then(|usage| usage.files),
+            files_free: usage.and_then(|usage| usage.files_free),
+            measured_timestamp_seconds: usage.map(|usage| usage.measured_at),
+        }
+    }
+}
+
+/// One source of truth and how reading it went.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SourceRow<'a> {
+    /// Its name, the label `collector` of the metrics.
+    pub collector: &'a str,
+    /// `ok`, `partial`, `failed`, `absent`.
+    pub health: SourceHealth,
+    /// Address or path.
+    pub target: &'a str,
+    /// How long reading it took.
+    pub duration_seconds: f64,
+    /// What could not be read: reason, message, hint.
+    pub errors: &'a [SourceError],
+}
+
+impl<'a> From<&'a SourceReport> for SourceRow<'a> {
+    fn from(report: &'a SourceReport) -> Self {
+        Self {
+            collector: report.name,
+            health: report.health,
+            target: &report.target,
+            duration_seconds: report.duration_seconds,
+            errors: &report.errors,
+        }
+    }
+}
+
+/// Every volume, sorted by key.
+pub fn volumes(snapshot: &Snapshot) -> Vec<VolumeRow<'_>> {
+    snapshot
+        .volumes
+        .iter()
+        .map(|view| {
+            let filesystem = view.filesystem.as_ref().and_then(|mount_point| {
+                snapshot.filesystems.iter().find(|sample| sample.mount_point == *mount_point)
+            });
+            VolumeRow::new(view, filesystem)
+        })
+        .collect()
+}
+
+/// Every sandbox, nested and finished ones too, sorted by key.
+pub fn sandboxes(snapshot: &Snapshot) -> Vec<SandboxRow<'_>> {
+    snapshot.sandboxes.iter().map(SandboxRow::from).collect()
+}
+
+/// Every filesystem, sorted by mount point.
+pub fn filesystems(snapshot: &Snapshot) -> Vec<FilesystemRow<'_>> {
+    snapshot.filesystems.iter().map(FilesystemRow::from).collect()
+}
+
+/// The agent, when there is one.
+pub fn agent(snapshot: &Snapshot) -> Option<AgentRow<'_>> {
+    snapshot.inventory.agent.as_ref().map(AgentRow::from)
+}
+
+/// Every source.
+pub fn sources(snapshot: &Snapshot) -> Vec<SourceRow<'_>> {
+    snapshot.inventory.sources.iter().map(SourceRow::from).collect()
+}

@@ -1,0 +1,121 @@
+//! Sandboxes as rows.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::volume::ratio;
+use crate::expose::paths::display;
+use crate::model::{SandboxView, TaskRef};
+
+/// A sandbox.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SandboxRow<'a> {
+    /// Source that reports it.
+    pub source: &'static str,
+    /// Framework id, empty for standalone containers.
+    pub framework: &'a str,
+    /// Framework name, empty when not known.
+    pub framework_name: &'a str,
+    /// Executor id.
+    pub executor: &'a str,
+    /// Container id; nested ids are joined with a dot.
+    pub container: &'a str,
+    /// `command_executor`, `default_executor`, `custom_executor`, `executor`, `nested`,
+    /// `standalone`.
+    pub kind: &'static str,
+    /// `mesos` or `docker`.
+    pub containerizer: Option<&'static str>,
+    /// Role of the executor's resources.
+    pub role: &'a str,
+    /// Directory on the host; bytes that are not UTF-8 as `\xNN`.
+    pub path: Cow<'a, str>,
+    /// Agent id the path lies below.
+    pub agent_id: &'a str,
+    /// State.
+    pub state: &'static str,
+    /// One sentence: why this state.
+    pub reason: &'a str,
+    /// Allocated bytes.
+    pub used_bytes: Option<u64>,
+    /// Sum of file sizes.
+    pub apparent_bytes: Option<u64>,
+    /// Bytes its tasks asked for.
+    pub quota_bytes: Option<u64>,
+    /// Inodes.
+    pub files: Option<u64>,
+    /// Tasks in it.
+    pub tasks: Vec<TaskRow<'a>>,
+    /// What happens past the quota.
+    pub enforcement: &'static str,
+    /// How used bytes were obtained.
+    pub method: Option<&'static str>,
+    /// Mount point of its filesystem.
+    pub filesystem: Option<Cow<'a, str>>,
+    /// Last time an entry was added to or removed from the directory.
+    pub modified_timestamp_seconds: Option<f64>,
+    /// When the last whole measurement ended.
+    pub measured_timestamp_seconds: Option<f64>,
+    /// The newest attempt to measure it failed.
+    pub measure_failed: bool,
+    /// Why it did.
+    pub measure_error: Option<&'a str>,
+}
+
+/// A task of a sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TaskRow<'a> {
+    /// Task id.
+    pub task: &'a str,
+    /// Task name.
+    pub task_name: &'a str,
+    /// Nested container it runs in; empty when in the executor's own.
+    pub container: &'a str,
+}
+
+impl<'a> From<&'a TaskRef> for TaskRow<'a> {
+    fn from(task: &'a TaskRef) -> Self {
+        Self { task: &task.id, task_name: &task.name, container: &task.container }
+    }
+}
+
+impl<'a> From<&'a SandboxView> for SandboxRow<'a> {
+    fn from(view: &'a SandboxView) -> Self {
+        let sandbox = &view.sandbox;
+        let sample = view.measured.sample.as_ref();
+        let failure = view.measured.failure.as_ref();
+        Self {
+            source: sandbox.key.source.as_str(),
+            framework: &sandbox.key.framework,
+            framework_name: &sandbox.framework_name,
+            executor: &sandbox.key.executor,
+            container: &sandbox.key.container,
+            kind: sandbox.kind.as_str(),
+            containerizer: sandbox.containerizer.map(|made_by| made_by.as_str()),
+            role: &sandbox.role,
+            path: display(&sandbox.path),
+            agent_id: &sandbox.agent_id,
+            state: view.state.as_str(),
+            reason: &view.reason,
+            used_bytes: sample.map(|sample| sample.used_bytes),
+            apparent_bytes: sample.and_then(|sample| sample.apparent_bytes),
+            quota_bytes: sandbox.quota_bytes,
+            files: sample.and_then(|sample| sample.files),
+            tasks: sandbox.tasks.iter().map(TaskRow::from).collect(),
+            enforcement: view.enforcement.as_str(),
+            method: sample.map(|sample| sample.method.as_str()),
+            filesystem: view.filesystem.as_deref().map(display),
+            modified_timestamp_seconds: sandbox.modified,
+            measured_timestamp_seconds: sample.map(|sample| sample.measured_at),
+            measure_failed: failure.is_some(),
+            measure_error: failure.map(|failure| failure.message.as_str()),
+        }
+    }
+}
+
+impl SandboxRow<'_> {
+    /// Used bytes as a part of the quota; absent when either is, or the quota is zero.
+    pub fn fill_ratio(&self) -> Option<f64> {
+        ratio(self.used_bytes, self.quota_bytes)
+    }
+}

@@ -1,0 +1,171 @@
+//! Volumes as rows.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use crate::expose::paths::display;
+use crate::expose::render::available_bytes;
+use crate::model::{FilesystemSample, Holder, MountUse, VolumeView};
+
+/// A volume.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct VolumeRow<'a> {
+    /// Source that reports it.
+    pub source: &'static str,
+    /// Role, empty where it does not apply.
+    pub role: &'a str,
+    /// Persistence id, host path, or name.
+    pub volume: &'a str,
+    /// `ROOT`, root of the disk, or kind of data outside the agent's resources.
+    pub disk: &'a str,
+    /// `ROOT`, `PATH`, `MOUNT`, `BLOCK`, `RAW`, `EXTERNAL`.
+    pub disk_type: &'static str,
+    /// `persistent`, `disk`, `host_path`, `docker_volume`, `csi`.
+    pub kind: &'static str,
+    /// Where its data lies on the host; bytes that are not UTF-8 as `\xNN`.
+    pub path: Option<Cow<'a, str>>,
+    /// State.
+    pub state: &'static str,
+    /// One sentence: why this state.
+    pub reason: &'a str,
+    /// Of an orphan: `never_claimed`, `destroyed`, `disk_without_volume`.
+    pub orphan_reason: Option<&'static str>,
+    /// Allocated bytes.
+    pub used_bytes: Option<u64>,
+    /// Sum of file sizes.
+    pub apparent_bytes: Option<u64>,
+    /// Bytes it may hold.
+    pub quota_bytes: Option<u64>,
+    /// Bytes that can still be written.
+    pub available_bytes: Option<u64>,
+    /// Inodes.
+    pub files: Option<u64>,
+    /// Who uses it.
+    pub holders: Vec<HolderRow<'a>>,
+    /// Where it is mounted.
+    pub mounts: Vec<MountRow<'a>>,
+    /// Several tasks may use it at once.
+    pub shared: bool,
+    /// Principal that created it.
+    pub principal: Option<&'a str>,
+    /// How the disk space under it is reserved.
+    pub reservation: Option<&'static str>,
+    /// Path in the container that its creation named.
+    pub container_path: Option<&'a str>,
+    /// Volume driver or CSI plugin.
+    pub driver: Option<&'a str>,
+    /// What happens past the quota.
+    pub enforcement: &'static str,
+    /// How used bytes were obtained.
+    pub method: Option<&'static str>,
+    /// Mount point of its filesystem.
+    pub filesystem: Option<Cow<'a, str>>,
+    /// When the directory was made.
+    pub created_timestamp_seconds: Option<f64>,
+    /// When the last whole measurement ended.
+    pub measured_timestamp_seconds: Option<f64>,
+    /// The newest attempt to measure it failed.
+    pub measure_failed: bool,
+    /// Why it did.
+    pub measure_error: Option<&'a str>,
+}
+
+/// A live task or container that uses a volume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HolderRow<'a> {
+    /// Framework id.
+    pub framework: &'a str,
+    /// Framework name.
+    pub framework_name: &'a str,
+    /// Executor id.
+    pub executor: &'a str,
+    /// Task id.
+    pub task: &'a str,
+    /// Container id.
+    pub container: &'a str,
+    /// Path in the container.
+    pub container_path: &'a str,
+    /// Mounted read-only there.
+    pub read_only: bool,
+}
+
+impl<'a> From<&'a Holder> for HolderRow<'a> {
+    fn from(holder: &'a Holder) -> Self {
+        Self {
+            framework: &holder.framework,
+            framework_name: &holder.framework_name,
+            executor: &holder.executor,
+            task: &holder.task,
+            container: &holder.container,
+            container_path: &holder.container_path,
+            read_only: holder.read_only,
+        }
+    }
+}
+
+/// A place where a volume is mounted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct MountRow<'a> {
+    /// Mount point.
+    pub mount_point: Cow<'a, str>,
+    /// Container in whose sandbox it lies, else empty.
+    pub container: &'a str,
+}
+
+impl<'a> From<&'a MountUse> for MountRow<'a> {
+    fn from(mount: &'a MountUse) -> Self {
+        Self { mount_point: display(&mount.mount_point), container: &mount.container }
+    }
+}
+
+impl<'a> VolumeRow<'a> {
+    /// A row of a volume and the filesystem that holds it, where that is known.
+    pub fn new(view: &'a VolumeView, filesystem: Option<&FilesystemSample>) -> Self {
+        let volume = &view.volume;
+        let sample = view.measured.sample.as_ref();
+        let failure = view.measured.failure.as_ref();
+        Self {
+            source: volume.key.source.as_str(),
+            role: &volume.key.role,
+            volume: &volume.key.volume,
+            disk: &volume.key.disk,
+            disk_type: volume.disk_type.as_str(),
+            kind: volume.kind.as_str(),
+            path: volume.path.as_deref().map(display),
+            state: view.state.as_str(),
+            reason: &view.reason,
+            orphan_reason: view.orphan_reason.map(|reason| reason.as_str()),
+            used_bytes: sample.map(|sample| sample.used_bytes),
+            apparent_bytes: sample.and_then(|sample| sample.apparent_bytes),
+            quota_bytes: volume.quota_bytes,
+            available_bytes: available_bytes(view, filesystem),
+            files: sample.and_then(|sample| sample.files),
+            holders: volume.holders.iter().map(HolderRow::from).collect(),
+            mounts: volume.mounts.iter().map(MountRow::from).collect(),
+            shared: volume.shared,
+            principal: volume.principal.as_deref(),
+            reservation: volume.reservation.map(|kind| kind.as_str()),
+            container_path: volume.container_path.as_deref(),
+            driver: volume.driver.as_deref(),
+            enforcement: view.enforcement.as_str(),
+            method: sample.map(|sample| sample.method.as_str()),
+            filesystem: view.filesystem.as_deref().map(display),
+            created_timestamp_seconds: volume.created,
+            measured_timestamp_seconds: sample.map(|sample| sample.measured_at),
+            measure_failed: failure.is_some(),
+            measure_error: failure.map(|failure| failure.message.as_str()),
+        }
+    }
+
+    /// Used bytes as a part of the quota; absent when either is, or the quota is zero.
+    pub fn fill_ratio(&self) -> Option<f64> {
+        ratio(self.used_bytes, self.quota_bytes)
+    }
+}
+
+/// Used bytes as a part of a quota.
+pub(super) fn ratio(used_bytes: Option<u64>, quota_bytes: Option<u64>) -> Option<f64> {
+    let (used, quota) = used_bytes.zip(quota_bytes)?;
+    (quota > 0).then(|| used as f64 / quota as f64)
+}

@@ -1,0 +1,167 @@
+//! What Plimsoll counts about itself while it runs.
+
+use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::MetricFamily;
+use prometheus::{Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use super::catalogue::{Family, own};
+use super::exposition::{Format, write_gathered};
+
+/// How a measurement of one subject ended: the values of the label `outcome`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassOutcome {
+    /// The subject was seen whole.
+    Complete,
+    /// Something could not be read.
+    Failed,
+    /// It was stopped before its end.
+    Interrupted,
+}
+
+impl PassOutcome {
+    const ALL: [Self; 3] = [Self::Complete, Self::Failed, Self::Interrupted];
+
+    /// The value of the label `outcome`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// What this build is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuildInfo {
+    /// Version of the package.
+    pub version: String,
+    /// Commit it was built from, `unknown` outside a repository.
+    pub revision: String,
+    /// Version of the compiler.
+    pub rustversion: String,
+}
+
+/// Counters and gauges that live as long as the process. Everything about subjects is written
+/// from the snapshot instead, so that nothing here remembers what is gone.
+#[derive(Debug)]
+pub struct Telemetry {
+    registry: Registry,
+    source_errors: IntCounterVec,
+    usage_cpu_seconds: Counter,
+    usage_inodes: IntCounter,
+    usage_passes: IntCounterVec,
+    usage_debt_seconds: Gauge,
+    usage_pending_subjects: IntGauge,
+}
+
+impl Telemetry {
+    /// A registry with every family of this struct, and the `process_` ones.
+    pub fn new(build: &BuildInfo) -> Result<Self, prometheus::Error> {
+        let telemetry = Self {
+            registry: Registry::new(),
+            source_errors: IntCounterVec::new(opts(&own::SOURCE_ERRORS), own::SOURCE_ERRORS.labels)?,
+            usage_cpu_seconds: Counter::with_opts(opts(&own::USAGE_CPU_SECONDS))?,
+            usage_inodes: IntCounter::with_opts(opts(&own::USAGE_INODES))?,
+            usage_passes: IntCounterVec::new(opts(&own::USAGE_PASSES), own::USAGE_PASSES.labels)?,
+            usage_debt_seconds: Gauge::with_opts(opts(&own::USAGE_DEBT_SECONDS))?,
+            usage_pending_subjects: IntGauge::with_opts(opts(&own::USAGE_PENDING_SUBJECTS))?,
+        };
+        let build_info = IntGaugeVec::new(opts(&own::BUILD_INFO), own::BUILD_INFO.labels)?;
+        build_info
+            .with_label_values(&[&build.version, &build.revision, &build.rustversion])
+            .set(1);
+        for outcome in PassOutcome::ALL {
+            telemetry.usage_passes.with_label_values(&[outcome.as_str()]);
+        }
+        let registry = &telemetry.registry;
+        registry.register(Box::new(telemetry.source_errors.clone()))?;
+        registry.register(Box::new(telemetry.usage_cpu_seconds.clone()))?;
+        registry.register(Box::new(telemetry.usage_inodes.clone()))?;
+        registry.register(Box::new(telemetry.usage_passes.clone()))?;
+        registry.register(Box::new(telemetry.usage_debt_seconds.clone()))?;
+        registry.register(Box::new(telemetry.usage_pending_subjects.clone()))?;
+        registry.register(Box::new(build_info))?;
+        registry.register(Box::new(ProcessCollector::for_self()))?;
+        Ok(telemetry)
+    }
+
+    /// Counts one thing that a collector could not read.
+    pub fn source_error(&self, collector: &str, reason: &str) {
+        self.source_errors.with_label_values(&[collector, reason]).inc();
+    }
+
+    /// Adds CPU time spent measuring, in seconds; what is negative or no number is not added.
+    pub fn usage_cpu(&self, seconds: f64) {
+        if seconds > 0.0 && seconds.is_finite() {
+            self.usage_cpu_seconds.inc_by(seconds);
+        }
+    }
+
+    /// Adds inodes looked at.
+    pub fn usage_inodes(&self, inodes: u64) {
+        self.usage_inodes.inc_by(inodes);
+    }
+
+    /// Counts one measurement.
+    pub fn usage_pass(&self, outcome: PassOutcome) {
+        self.usage_passes.with_label_values(&[outcome.as_str()]).inc();
+    }
+
+    /// Says how far measuring is behind: seconds past the greatest age, and subjects waiting.
+    pub fn usage_backlog(&self, debt_seconds: f64, pending_subjects: usize) {
+        self.usage_debt_seconds.set(debt_seconds);
+        self.usage_pending_subjects.set(i64::try_from(pending_subjects).unwrap_or(i64::MAX));
+    }
+
+    /// Everything as it is now. Reads `/proc/self` and nothing else.
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        self.registry.gather()
+    }
+
+    /// The last part of a page: these families and the format's end.
+    pub fn render(&self, format: Format) -> String {
+        let mut out = String::with_capacity(4096);
+        write_gathered(&mut out, format, &self.gather());
+        out.push_str(format.end());
+        out
+    }
+}
+
+fn opts(family: &Family) -> Opts {
+    Opts::new(family.name, family.help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_ends_the_page() {
+        let build = BuildInfo { version: "1.2.3".into(), revision: "abc".into(), rustversion: "1.88".into() };
+        let telemetry = Telemetry::new(&build).expect("names are valid");
+        telemetry.source_error("mesos_api", "timeout");
+        telemetry.source_error("mesos_api", "timeout");
+        telemetry.usage_cpu(1.5);
+        telemetry.usage_cpu(f64::NAN);
+        telemetry.usage_cpu(-1.0);
+        telemetry.usage_inodes(10);
+        telemetry.usage_pass(PassOutcome::Failed);
+        telemetry.usage_backlog(12.5, 3);
+        let text = telemetry.render(Format::Text);
+        for line in [
+            "plimsoll_source_errors_total{collector=\"mesos_api\",reason=\"timeout\"} 2",
+            "plimsoll_usage_cpu_seconds_total 1.5",
+            "plimsoll_usage_inodes_total 10",
+            "plimsoll_usage_passes_total{outcome=\"complete\"} 0",
+            "plimsoll_usage_passes_total{outcome=\"failed\"} 1",
+            "plimsoll_usage_debt_seconds 12.5",
+            "plimsoll_usage_pending_subjects 3",
+            "plimsoll_build_info{revision=\"abc\",rustversion=\"1.88\",version=\"1.2.3\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("# EOF"));
+        assert!(telemetry.render(Format::OpenMetrics).ends_with("\n# EOF\n"));
+    }
+}

@@ -127,7 +127,7 @@ impl<'a> Context<'a> {
             api: self.api_word(run, &dir.framework),
             checkpoint: self.checkpoint_word(run),
             // A nested container that is not running any more, below one that is, has ended.
-            completed: over || (nested && running.is_none() && top_running == Some(true)),
+            completed: over || (nested && running != Some(true) && top_running == Some(true)),
             extra_paths: self.extra_paths(&dir.container),
             modified: Some(dir.dir.modified),
             key,

@@ -1,0 +1,150 @@
+//! Every captured scene, discovered and judged, against its written-out expectation.
+
+#[path = "support/replay/mod.rs"]
+mod replay;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use plimsoll::config::MesosConfig;
+use plimsoll::discover::mesos::MesosSource;
+use plimsoll::host::Guard;
+use plimsoll::judge::{Evidence, VolumeMemory, assemble};
+use plimsoll::model::{Inventory, Snapshot, SourceHealth};
+
+use replay::api::Mode;
+use replay::expected::{ActualHolder, ActualSandbox, ActualVolume, compare};
+
+const SCENES: [&str; 10] = [
+    "01-empty",
+    "02-live-quota-off",
+    "03-orphan-volumes",
+    "04-agent-restarted",
+    "05-quota-enforced",
+    "06-volumes-destroyed",
+    "07-after-gc",
+    "10-cgroup2-xfs",
+    "12-posix-isolation",
+    "13-image-task",
+];
+
+/// One round of discovery on a scene, judged without a grace period.
+fn discover(scene: &replay::Scene, mode: Mode, config: MesosConfig) -> Snapshot {
+    let api = scene.api(mode);
+    let config = MesosConfig {
+        agent_url: Some(api.url()),
+        timeout: Duration::from_secs(2),
+        ..config
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let guard = Arc::new(Guard::new(scene.roots(), Duration::from_secs(5)));
+    let mut source = MesosSource::new(config, scene.roots(), guard, runtime.handle().clone());
+    let round = source.refresh();
+    let inventory = Inventory {
+        taken_at: 1.0,
+        agent: round.agent,
+        volumes: round.volumes,
+        sandboxes: round.sandboxes,
+        sources: round.sources,
+        disagreements: round.disagreements,
+    };
+    assemble(Evidence {
+        inventory: Arc::new(inventory),
+        memory: &VolumeMemory::default(),
+        usage: &Default::default(),
+        filesystems: Vec::new(),
+        filesystem_of: &Default::default(),
+        collectors: Vec::new(),
+        now: 4e9,
+        grace: 0.0,
+        sequence: 1,
+    })
+}
+
+fn whole(scene: &replay::Scene) -> MesosConfig {
+    MesosConfig {
+        work_dir: Some(scene.work_dir().into()),
+        runtime_dir: Some(scene.runtime_dir().into()),
+        ..MesosConfig::default()
+    }
+}
+
+fn actual(snapshot: &Snapshot) -> (Vec<ActualVolume>, Vec<ActualSandbox>) {
+    let volumes = snapshot
+        .volumes
+        .iter()
+        .map(|view| {
+            let volume = &view.volume;
+            ActualVolume {
+                role: volume.key.role.clone(),
+                volume: volume.key.volume.clone(),
+                disk: volume.key.disk.clone(),
+                disk_type: volume.disk_type.as_str().into(),
+                path: volume.path.as_ref().map(|path| path.display().to_string()),
+                state: view.state.as_str().into(),
+                orphan_reason: view.orphan_reason.map(|reason| reason.as_str().into()),
+                quota_bytes: volume.quota_bytes,
+                shared: volume.shared,
+                principal: volume.principal.clone(),
+                reservation: volume.reservation.map(|kind| kind.as_str().into()),
+                holders: volume
+                    .holders
+                    .iter()
+                    .map(|holder| ActualHolder {
+                        executor: holder.executor.clone(),
+                        task: holder.task.clone(),
+                        container: holder.container.clone(),
+                        container_path: holder.container_path.clone(),
+                    })
+                    .collect(),
+            }
+        })
+        .collect();
+    let sandboxes = snapshot
+        .sandboxes
+        .iter()
+        .map(|view| {
+            let sandbox = &view.sandbox;
+            ActualSandbox {
+                framework: sandbox.key.framework.clone(),
+                executor: sandbox.key.executor.clone(),
+                container: sandbox.key.container.clone(),
+                kind: sandbox.kind.as_str().into(),
+                path: sandbox.path.display().to_string(),
+                state: view.state.as_str().into(),
+                quota_bytes: sandbox.quota_bytes,
+                role: sandbox.role.clone(),
+                tasks: sandbox.tasks.iter().map(|task| task.id.clone()).collect(),
+                containerizer: sandbox.containerizer.map(|by| by.as_str().into()),
+            }
+        })
+        .collect();
+    (volumes, sandboxes)
+}
+
+#[test]
+fn every_scene_is_discovered_as_written_out() {
+    let mut differences = Vec::new();
+    for name in SCENES {
+        let scene = replay::Scene::load(name);
+        let snapshot = discover(&scene, Mode::Whole, whole(&scene));
+        let (volumes, sandboxes) = actual(&snapshot);
+        if let Err(difference) = compare(&volumes, &sandboxes, &scene.expected()) {
+            differences.push(format!("scene {name}:\n{difference}"));
+        }
+        for source in &snapshot.inventory.sources {
+            // Of scene 13 only the answers about its one container were captured.
+            if source.health != SourceHealth::Ok && name != "13-image-task" {
+                differences.push(format!("scene {name}: {source:?}"));
+            }
+        }
+        for disagreement in &snapshot.inventory.disagreements {
+            differences.push(format!("scene {name}: {disagreement:?}"));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n\n"));
+}

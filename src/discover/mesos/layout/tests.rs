@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::discover::mesos::facts::{RunDir, VolumeDir};
 
-/// A host of its own, with a work directory at `/work`.
+/// A host of its own, with a work directory at `/agent`.
 struct Host {
     dir: tempfile::TempDir,
     roots: Roots,
@@ -22,7 +22,7 @@ impl Host {
         let roots = Roots { rootfs: dir.path().to_owned(), ..Roots::default() };
         let host =
             Self { dir, roots, path_disks: vec![], mount_disks: vec![], look_for_links: true };
-        host.make("work");
+        host.make("agent");
         directories.iter().for_each(|path| host.make(path));
         host
     }
@@ -50,11 +50,11 @@ impl Host {
     }
 
     fn list(&self) -> LayoutFacts {
-        self.list_from("/work")
+        self.list_from("/agent")
     }
 }
 
-const RUNS: &str = "work/slaves/S0/frameworks/F/executors/E/runs";
+const RUNS: &str = "agent/slaves/S0/frameworks/F/executors/E/runs";
 
 fn volume(volume: &VolumeDir) -> (Option<&Path>, &str, &str, &Path) {
     (volume.disk_root.as_deref(), &volume.role, &volume.id, &volume.dir.path)
@@ -68,7 +68,7 @@ fn run(run: &RunDir) -> [&str; 5] {
 fn an_agent_that_never_ran_anything_has_whole_empty_lists() {
     let facts = Host::new(&[]).list();
     assert_eq!(facts.errors, []);
-    assert_eq!(facts.work_dir.as_deref(), Some(Path::new("/work")));
+    assert_eq!(facts.work_dir.as_deref(), Some(Path::new("/agent")));
     assert_eq!(facts.agent_ids, Some(vec![]));
     assert_eq!((facts.runs, facts.standalone), (Some(vec![]), Some(vec![])));
     assert_eq!(facts.listed_disks, [None]);
@@ -95,17 +95,17 @@ fn sandboxes_of_every_kind() {
         &format!("{RUNS}/c1/containers/n2"),
         &format!("{RUNS}/c1/tasks"),
         &format!("{RUNS}/c2/deep/down/containers/none"),
-        "work/slaves/S1",
-        "work/containers/maint/containers/inner",
+        "agent/slaves/S1",
+        "agent/containers/maint/containers/inner",
     ]);
-    host.link("/work/whatever/c2", &format!("{RUNS}/latest"));
+    host.link("/agent/whatever/c2", &format!("{RUNS}/latest"));
     host.link("/x/containers/n1", &format!("{RUNS}/c1/tasks/db 1"));
     host.link("/x/containers/n2", &format!("{RUNS}/c1/tasks/side"));
     let facts = host.list();
     assert_eq!(facts.errors, []);
     assert_eq!(facts.agent_ids, Some(vec!["S0".into(), "S1".into()]));
     let runs = facts.runs.unwrap();
-    let base = "/work/slaves/S0/frameworks/F/executors/E/runs";
+    let base = "/agent/slaves/S0/frameworks/F/executors/E/runs";
     let path = |tail: &str| format!("{base}/{tail}");
     let expected = [
         ("c1", path("c1")),
@@ -124,8 +124,8 @@ fn sandboxes_of_every_kind() {
     assert_eq!(
         found,
         [
-            ["", "", "", "maint", "/work/containers/maint"],
-            ["", "", "", "maint.inner", "/work/containers/maint/containers/inner"],
+            ["", "", "", "maint", "/agent/containers/maint"],
+            ["", "", "", "maint.inner", "/agent/containers/maint/containers/inner"],
         ]
     );
     // The inode is the real one.
@@ -143,22 +143,22 @@ fn sandboxes_of_every_kind() {
 #[test]
 fn volumes_of_the_work_directory_and_of_path_disks() {
     let mut host = Host::new(&[
-        "work/volumes/roles/analytics/wh-1/data",
-        "work/volumes/roles/ops db eu",
-        "work/volumes/roles/eng storage/s-1",
+        "agent/volumes/roles/analytics/wh-1/data",
+        "agent/volumes/roles/ops db eu",
+        "agent/volumes/roles/eng storage/s-1",
         "mnt/d0/volumes/roles/eng storage/p-1",
-        "work/relative/volumes/roles/r/q",
+        "agent/relative/volumes/roles/r/q",
         "mnt/empty",
     ]);
-    fs::write(host.at("work/volumes/roles/analytics/a-file"), "x").unwrap();
+    fs::write(host.at("agent/volumes/roles/analytics/a-file"), "x").unwrap();
     host.path_disks = ["/mnt/d0", "relative", "/mnt/empty", "/mnt/gone"].map(PathBuf::from).into();
     let facts = host.list();
     let found: Vec<_> = facts.volumes.iter().map(volume).collect();
     let expected = [
-        (None, "analytics", "wh-1", "/work/volumes/roles/analytics/wh-1"),
-        (None, "eng/storage", "s-1", "/work/volumes/roles/eng storage/s-1"),
+        (None, "analytics", "wh-1", "/agent/volumes/roles/analytics/wh-1"),
+        (None, "eng/storage", "s-1", "/agent/volumes/roles/eng storage/s-1"),
         (Some("/mnt/d0"), "eng/storage", "p-1", "/mnt/d0/volumes/roles/eng storage/p-1"),
-        (Some("relative"), "r", "q", "/work/relative/volumes/roles/r/q"),
+        (Some("relative"), "r", "q", "/agent/relative/volumes/roles/r/q"),
     ];
     let expected =
         expected.map(|(root, role, id, path)| (root.map(Path::new), role, id, Path::new(path)));
@@ -212,14 +212,14 @@ fn roots_of_mount_disks() {
 fn names_of_any_bytes() {
     let host = Host::new(&[]);
     let strange = OsStr::from_bytes(b"a\n\xff");
-    host.make(Path::new("work/volumes/roles").join(strange).join(strange));
+    host.make(Path::new("agent/volumes/roles").join(strange).join(strange));
     host.make(Path::new(RUNS).join(strange));
     let facts = host.list();
     assert_eq!(facts.errors, []);
     let found = &facts.volumes[0];
     assert_eq!((found.role.as_str(), found.id.as_str()), ("a\n\\xff", "a\n\\xff"));
     // The path keeps its bytes, so that it can be opened.
-    let real = Path::new("/work/volumes/roles").join(strange).join(strange);
+    let real = Path::new("/agent/volumes/roles").join(strange).join(strange);
     assert_eq!(found.dir.path, real);
     assert!(host.roots.inside(&real).is_dir());
     assert_eq!(facts.runs.unwrap()[0].container, "a\n\\xff");
@@ -255,9 +255,9 @@ fn the_operators_links_are_followed_and_no_other() {
 #[test]
 fn a_link_where_the_agent_has_a_directory_is_an_error() {
     let host = Host::new(&["elsewhere/roles/r/v"]);
-    host.link("/elsewhere", "work/volumes");
-    host.link("/elsewhere", "work/slaves");
-    host.link("/elsewhere", "work/containers");
+    host.link("/elsewhere", "agent/volumes");
+    host.link("/elsewhere", "agent/slaves");
+    host.link("/elsewhere", "agent/containers");
     let facts = host.list();
     assert_eq!((facts.agent_ids, facts.runs, facts.standalone), (None, None, None));
     assert_eq!((facts.volumes.len(), facts.listed_disks.len()), (0, 0));
@@ -270,25 +270,25 @@ fn links_of_the_posix_isolators() {
     let mut host = Host::new(&[
         &format!("{RUNS}/c1/below/further"),
         &format!("{RUNS}/c1/containers/n1"),
-        "work/volumes/roles/analytics/wh-1",
+        "agent/volumes/roles/analytics/wh-1",
     ]);
     host.mount_disks = vec!["/mnt/m0".into()];
     host.path_disks = vec!["/mnt/d0".into()];
     let sandbox = |name: &str| format!("{RUNS}/c1/{name}");
-    host.link("/work/volumes/roles/analytics/wh-1", &sandbox("warehouse"));
+    host.link("/agent/volumes/roles/analytics/wh-1", &sandbox("warehouse"));
     host.link("/mnt/m0", &sandbox("index"));
     host.link("/mnt/d0/volumes/roles/r/v", &sandbox("below/data"));
-    host.link("/work/volumes/roles/analytics/wh-1", &sandbox("below/further/too-deep"));
+    host.link("/agent/volumes/roles/analytics/wh-1", &sandbox("below/further/too-deep"));
     host.link("/etc/passwd", &sandbox("other"));
     host.link("stdout", &sandbox("relative"));
-    host.link("/work/volumes/roles/analytics/wh-1", &sandbox("containers/n1/nested"));
+    host.link("/agent/volumes/roles/analytics/wh-1", &sandbox("containers/n1/nested"));
     let links = |host: &Host| -> Vec<Vec<(PathBuf, PathBuf)>> {
         let facts = host.list();
         let runs = facts.runs.unwrap();
         runs.into_iter().map(|run| run.links).collect()
     };
     let pair = |name: &str, target: &str| (PathBuf::from(name), PathBuf::from(target));
-    let volume = "/work/volumes/roles/analytics/wh-1";
+    let volume = "/agent/volumes/roles/analytics/wh-1";
     assert_eq!(
         links(&host),
         [
@@ -321,7 +321,7 @@ fn nesting_without_end_is_bounded() {
     let host = Host::new(&[]);
     let deep = format!("{RUNS}/c/{}", "containers/n/".repeat(300));
     host.make(deep);
-    let deep = format!("work/provisioner/{}", "containers/n/".repeat(300));
+    let deep = format!("agent/provisioner/{}", "containers/n/".repeat(300));
     host.make(deep);
     let facts = host.list();
     assert_eq!(facts.runs.unwrap().len(), MAX_DEPTH);
@@ -348,20 +348,20 @@ fn nesting_without_end_in_width_is_bounded() {
 #[test]
 fn upper_directories_of_overlays() {
     let scratch = |place: &str, id: &str| {
-        format!("work/provisioner/containers/{place}/backends/overlay/scratch/{id}/upperdir/tmp")
+        format!("agent/provisioner/containers/{place}/backends/overlay/scratch/{id}/upperdir/tmp")
     };
     let host = Host::new(&[
         &scratch("c1", "s1"),
         &scratch("c1", "s2"),
         &scratch("c1/containers/n1", "s3"),
-        "work/provisioner/containers/c2/backends/overlay/scratch/s4/workdir",
-        "work/provisioner/containers/c3/backends/copy/rootfses/r",
+        "agent/provisioner/containers/c2/backends/overlay/scratch/s4/workdir",
+        "agent/provisioner/containers/c3/backends/copy/rootfses/r",
     ]);
     let facts = host.list();
     assert_eq!(facts.errors, []);
     let path = |place: &str, id: &str| {
         PathBuf::from(format!(
-            "/work/provisioner/containers/{place}/backends/overlay/scratch/{id}/upperdir"
+            "/agent/provisioner/containers/{place}/backends/overlay/scratch/{id}/upperdir"
         ))
     };
     let expected = [

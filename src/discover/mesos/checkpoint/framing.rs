@@ -9,6 +9,13 @@ use prost::Message;
 /// the growing `task.updates`, some hundred bytes for each change of a task's state.
 pub const MAX_FILE: usize = 64 * 1024 * 1024;
 
+/// Fields of one message, those of its parts included, at most. An empty part takes two bytes in
+/// a file and a hundred times as much in memory, so the length alone does not bound it.
+const MAX_FIELDS: usize = 500_000;
+
+/// Parts within parts that are counted. The messages read here go eight levels down.
+const COUNTED_LEVELS: usize = 12;
+
 /// Bytes that do not hold the messages they should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("at byte {offset}: {problem}")]
@@ -39,6 +46,9 @@ pub enum Problem {
     /// The bytes are no such message.
     #[error("not the message that belongs here: {0}")]
     Decode(prost::DecodeError),
+    /// The message has more parts than any agent writes.
+    #[error("a message of more than {MAX_FIELDS} fields")]
+    Crowded,
     /// There is no message.
     #[error("the file is empty, but should hold one message")]
     Empty,
@@ -92,8 +102,61 @@ fn frame<M: Message + Default>(bytes: &[u8], offset: usize) -> Result<(M, usize)
     let Some(body) = body.get(..length as usize) else {
         return Err(fail(Problem::TornMessage { length, left: body.len() }));
     };
+    if count_fields(body, COUNTED_LEVELS, MAX_FIELDS) > MAX_FIELDS {
+        return Err(fail(Problem::Crowded));
+    }
     let message = M::decode(body).map_err(|error| fail(Problem::Decode(error)))?;
     Ok((message, offset + 4 + body.len()))
+}
+
+/// Counts fields until the bytes end, make no sense, or are more than `limit`. Whether a text or
+/// a part is told by nothing in the format, so texts are looked into as well; they rarely look
+/// like many fields.
+fn count_fields(mut bytes: &[u8], levels: usize, limit: usize) -> usize {
+    let mut count = 0;
+    while count <= limit {
+        let Some(key) = varint(&mut bytes) else { break };
+        let length = match key & 7 {
+            0 => {
+                if varint(&mut bytes).is_none() {
+                    break;
+                }
+                0
+            }
+            1 => 8,
+            2 => match varint(&mut bytes) {
+                Some(length) => length,
+                None => break,
+            },
+            5 => 4,
+            _ => break,
+        };
+        let Some((part, rest)) =
+            usize::try_from(length).ok().and_then(|length| bytes.split_at_checked(length))
+        else {
+            break;
+        };
+        count += 1;
+        if key & 7 == 2 && levels > 0 {
+            count += count_fields(part, levels - 1, limit - count.min(limit));
+        }
+        bytes = rest;
+    }
+    count
+}
+
+/// A base-128 number of at most ten bytes.
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -150,6 +213,38 @@ mod tests {
             error.to_string(),
             "at byte 0: a message of 4294967295 bytes is announced, but only 1 follow"
         );
+    }
+
+    #[test]
+    fn fields_are_counted_before_memory_is_spent_on_them() {
+        use crate::discover::mesos::proto::{Resource, ResourceState, SlaveInfo};
+        let frame = |body: &[u8]| [&(body.len() as u32).to_le_bytes()[..], body].concat();
+        // An empty resource is a key and a length of 0.
+        let many = frame(&b"\x12\0".repeat(MAX_FIELDS));
+        assert_eq!(one::<ResourceState>(&many).unwrap().resources.len(), MAX_FIELDS);
+        let crowd = frame(&b"\x12\0".repeat(MAX_FIELDS + 1));
+        let error = one::<ResourceState>(&crowd).unwrap_err();
+        assert_eq!(error.to_string(), "at byte 0: a message of more than 500000 fields");
+        // The same inside one part, which a fault ends.
+        let mut inner = b"\x0a\0".repeat(MAX_FIELDS + 1);
+        inner.push(0xff);
+        let mut outer = vec![0x1a];
+        prost::encoding::encode_varint(inner.len() as u64, &mut outer);
+        outer.extend(inner);
+        assert_eq!(one::<SlaveInfo>(&frame(&outer)).unwrap_err().problem, Problem::Crowded);
+        // What half a million empty ones take is bearable.
+        assert!(std::mem::size_of::<Resource>() <= 320, "{}", std::mem::size_of::<Resource>());
+    }
+
+    #[test]
+    fn counting_agrees_with_the_message() {
+        let id = TaskId { value: Some("abc".into()) }.encode_to_vec();
+        assert_eq!(count_fields(&id, 0, 10), 1);
+        assert_eq!(count_fields(b"", 3, 10), 0);
+        assert_eq!(count_fields(b"\x08\x96\x01\x0d1234\x09abcdefgh", 3, 10), 3);
+        assert_eq!(count_fields(b"\x08", 3, 10), 0);
+        assert_eq!(count_fields(b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 3, 10), 0);
+        assert_eq!(count_fields(&b"\x12\0".repeat(100), 3, 10), 11);
     }
 
     #[test]

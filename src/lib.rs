@@ -6,4 +6,5 @@
 
 pub mod discover;
 pub mod host;
+pub mod measure;
 pub mod model;

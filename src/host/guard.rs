@@ -191,10 +191,9 @@ impl Guard {
             }
         });
         let running = Running::new(op, mount_id, mount_point, limit);
-        let lane = self
-            .lanes
-            .submit(device, Job { running, work })?
-            .map_err(|source| GuardError::Io { op: "start a thread for", path: path.into(), source })?;
+        let lane = self.lanes.submit(device, Job { running, work })?.map_err(|source| {
+            GuardError::Io { op: "start a thread for", path: path.into(), source }
+        })?;
         Ok(Ticket { lane, answer, cancelled, op, path: path.into() })
     }
 
@@ -212,13 +211,14 @@ impl Guard {
     /// filesystem reached so far, and returns the path without any. Links lead where they lead
     /// on the host: an absolute one starts again at the root directory under `--path.rootfs`.
     pub fn resolve(&self, path: &Path) -> Result<PathBuf, GuardError> {
-        let base = if path.starts_with(&self.roots.rootfs) { &self.roots.rootfs } else { Path::new("/") };
+        let base =
+            if path.starts_with(&self.roots.rootfs) { &self.roots.rootfs } else { Path::new("/") };
         let mut walk = super::resolve::Resolver::new(base, path);
         while let Some(next) = walk.next() {
             let (table, rootfs) = (self.table(), self.roots.rootfs.clone());
-            walk = self.run(&next, "readlink", move || walk.steps(&table, &rootfs))?.map_err(
-                |(path, source)| GuardError::Io { op: "readlink", path, source },
-            )?;
+            walk = self
+                .run(&next, "readlink", move || walk.steps(&table, &rootfs))?
+                .map_err(|(path, source)| GuardError::Io { op: "readlink", path, source })?;
         }
         Ok(walk.done)
     }

@@ -23,7 +23,12 @@ pub(super) struct Running {
 }
 
 impl Running {
-    pub(super) fn new(op: &'static str, mount_id: u64, mount_point: PathBuf, limit: Duration) -> Self {
+    pub(super) fn new(
+        op: &'static str,
+        mount_id: u64,
+        mount_point: PathBuf,
+        limit: Duration,
+    ) -> Self {
         let (started, since) = (Instant::now(), SystemTime::now());
         Self { op, mount_id, mount_point, limit, started, since }
     }

@@ -127,11 +127,13 @@ impl MountTable {
         table.visible = table
             .by_point
             .keys()
-            .filter_map(|point| table.find(point).filter(|&top| table.entries[top].mount_point == *point))
+            .filter_map(|point| {
+                table.find(point).filter(|&top| table.entries[top].mount_point == *point)
+            })
             .collect();
-        table.visible.sort_by(|&a, &b| {
-            table.entries[a].mount_point.cmp(&table.entries[b].mount_point)
-        });
+        table
+            .visible
+            .sort_by(|&a, &b| table.entries[a].mount_point.cmp(&table.entries[b].mount_point));
         table
     }
 
@@ -153,7 +155,8 @@ impl MountTable {
 
     /// What is mounted strictly below `path` and can be reached, sorted by mount point.
     pub fn below<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a MountEntry> {
-        let start = self.visible.partition_point(|&i| self.entries[i].mount_point.as_path() <= path);
+        let start =
+            self.visible.partition_point(|&i| self.entries[i].mount_point.as_path() <= path);
         self.visible[start..]
             .iter()
             .map(|&index| &self.entries[index])
@@ -188,9 +191,11 @@ impl MountTable {
                     entry.parent == entry.id || !self.by_id.contains_key(&entry.parent)
                 };
                 let arrived = passed.last().is_some_and(|last| stack.contains(last));
-                let next = stack.iter().rev().find(on_top).or_else(|| {
-                    if arrived { None } else { stack.iter().rev().find(adrift) }
-                });
+                let next = stack
+                    .iter()
+                    .rev()
+                    .find(on_top)
+                    .or_else(|| if arrived { None } else { stack.iter().rev().find(adrift) });
                 match next {
                     Some(&index) if !passed.contains(&index) => passed.push(index),
                     _ => break,
@@ -224,7 +229,17 @@ fn parse_line(line: &[u8]) -> Option<MountEntry> {
     let fstype = text(fields.next()?);
     let source = text(fields.next()?);
     let super_options = fields.map(text).collect::<Vec<_>>().join(" ");
-    Some(MountEntry { id, parent, device, root, mount_point, options, fstype, source, super_options })
+    Some(MountEntry {
+        id,
+        parent,
+        device,
+        root,
+        mount_point,
+        options,
+        fstype,
+        source,
+        super_options,
+    })
 }
 
 /// Undoes the kernel's `mangle`: `\040`, `\011`, `\012`, `\043` and `\134` as octal numbers.
@@ -307,7 +322,8 @@ mod tests {
         assert_eq!(below, [41]);
         assert_eq!(table.below(Path::new("/data/box/v")).count(), 0);
         assert_eq!(table.below(Path::new("/")).count(), 6);
-        let chain: Vec<u64> = table.chain(Path::new("/data/box/v/x")).iter().map(|e| e.id).collect();
+        let chain: Vec<u64> =
+            table.chain(Path::new("/data/box/v/x")).iter().map(|e| e.id).collect();
         assert_eq!(chain, [27, 40, 41]);
         assert!(table.at(Path::new("/data/box")).is_none());
     }
@@ -331,13 +347,15 @@ mod tests {
         );
         assert_eq!(id(&table, "/a"), Some(2));
         // The root itself mounted over.
-        let table = MountTable::parse(b"1 1 0:1 / / rw - rootfs r rw\n2 1 8:0 / / rw - ext4 d rw\n");
+        let table =
+            MountTable::parse(b"1 1 0:1 / / rw - rootfs r rw\n2 1 8:0 / / rw - ext4 d rw\n");
         assert_eq!(id(&table, "/x"), Some(2));
     }
 
     #[test]
     fn parents_that_are_not_shown() {
-        let table = MountTable::parse(b"9 8 8:0 / /a rw - ext4 d rw\n10 7 8:1 / /a/b rw - xfs e rw\n");
+        let table =
+            MountTable::parse(b"9 8 8:0 / /a rw - ext4 d rw\n10 7 8:1 / /a/b rw - xfs e rw\n");
         assert_eq!(id(&table, "/a/b/c"), Some(10));
         assert_eq!(id(&table, "/a/c"), Some(9));
         assert_eq!(id(&table, "/"), None);

@@ -39,8 +39,7 @@ pub fn set_io_class(class: IoClass) -> io::Result<()> {
 pub fn io_class() -> io::Result<i64> {
     let calling_thread: libc::c_long = 0;
     // SAFETY: ioprio_get takes two integers and touches no memory of this process.
-    let result =
-        unsafe { libc::syscall(libc::SYS_ioprio_get, IOPRIO_WHO_PROCESS, calling_thread) };
+    let result = unsafe { libc::syscall(libc::SYS_ioprio_get, IOPRIO_WHO_PROCESS, calling_thread) };
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 

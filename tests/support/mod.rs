@@ -1,0 +1,5 @@
+//! Fixtures that several integration tests share.
+#![allow(dead_code, missing_docs)]
+
+pub mod hungfs;
+pub mod mounts;

@@ -10,5 +10,6 @@ pub mod discover;
 pub mod expose;
 pub mod host;
 pub mod judge;
+pub mod measure;
 pub mod model;
 pub mod text;

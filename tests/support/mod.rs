@@ -2,4 +2,6 @@
 #![allow(dead_code)] // each test binary uses its own part of this
 
 pub mod daemon;
+pub mod hungfs;
+pub mod mounts;
 pub mod replay;

@@ -1,0 +1,178 @@
+//! The filesystems that hold subjects: size, free space, inodes, whether they answer.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::io::retry_on_intr;
+
+use crate::host::{Guard, GuardError, MountEntry, MountTable, Ticket};
+use crate::model::{FilesystemSample, FilesystemUsage};
+
+/// What one round found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FilesystemReport {
+    /// One for each filesystem, sorted by mount point. Mount points are paths of the host.
+    pub samples: Vec<FilesystemSample>,
+    /// Mount point of each path that was asked for, a key into `samples`. A path that leads
+    /// nowhere is absent.
+    pub mount_points: HashMap<PathBuf, PathBuf>,
+    /// What could not be read, one line each. A filesystem that does not answer is not among
+    /// them: its sample says so.
+    pub errors: Vec<String>,
+}
+
+/// Measures filesystems and remembers their last numbers, for those that stop to answer.
+#[derive(Debug, Default)]
+pub struct FilesystemMeter {
+    last: HashMap<((u32, u32), PathBuf), FilesystemUsage>,
+}
+
+impl FilesystemMeter {
+    /// Measures the filesystems that hold `paths` (as this process sees them). Waits no longer than
+    /// the guard's limit for those that do not answer, all at once.
+    pub fn measure(&mut self, guard: &Guard, paths: &[PathBuf]) -> FilesystemReport {
+        let table = guard.table();
+        let mut report = FilesystemReport::default();
+        let mut found: BTreeMap<(u32, u32), (&MountEntry, bool)> = BTreeMap::new();
+        for path in paths {
+            let (holder, answers) = match guard.resolve(path) {
+                Ok(real) => (table.containing(&guard.on_host(&real)), true),
+                // Where the look-up got stuck is as far as this path can be placed.
+                Err(GuardError::Unresponsive { mount_point, .. }) => {
+                    (table.at(&mount_point), false)
+                }
+                // Not there (yet): the place where it would be.
+                Err(GuardError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                    (table.containing(&guard.on_host(path)), true)
+                }
+                Err(error) => {
+                    report.errors.push(error.to_string());
+                    continue;
+                }
+            };
+            let Some(entry) = holder else { continue };
+            let shown = canonical(&table, entry);
+            report.mount_points.insert(path.clone(), shown.mount_point.clone());
+            found.entry(entry.device).or_insert((shown, answers)).1 &= answers;
+        }
+        let asked: Vec<_> = found
+            .into_values()
+            .map(|(entry, answers)| (entry, if answers { Some(ask(guard, entry)) } else { None }))
+            .collect();
+        for (entry, ticket) in asked {
+            let answer = ticket.map(|ticket| ticket.and_then(Ticket::wait));
+            let key = (entry.device, entry.mount_point.clone());
+            let mut responsive = true;
+            match answer {
+                Some(Ok(Ok(usage))) => {
+                    self.last.insert(key.clone(), usage);
+                }
+                Some(Ok(Err(source))) => {
+                    report.errors.push(format!("statfs {}: {source}", entry.mount_point.display()));
+                }
+                None | Some(Err(GuardError::Unresponsive { .. })) => responsive = false,
+                Some(Err(error)) => report.errors.push(error.to_string()),
+            }
+            report.samples.push(FilesystemSample {
+                mount_point: entry.mount_point.clone(),
+                device: entry.source.clone(),
+                fstype: entry.fstype.clone(),
+                device_number: entry.device,
+                remote: entry.remote(),
+                responsive,
+                usage: self.last.get(&key).copied(),
+                unattributed_bytes: None,
+            });
+        }
+        report.samples.sort_by(|a, b| a.mount_point.cmp(&b.mount_point));
+        // Unmounted ones are forgotten: their numbers are nobody's.
+        self.last.retain(|(device, point), _| table.at(point).is_some_and(|e| e.device == *device));
+        report
+    }
+}
+
+/// Of all the mounts of one filesystem the one to name it by: the shortest that shows its whole
+/// tree, else the shortest. Only those that can be reached count.
+fn canonical<'a>(table: &'a MountTable, entry: &'a MountEntry) -> &'a MountEntry {
+    let reached = |other: &&MountEntry| {
+        other.device == entry.device
+            && table.at(&other.mount_point).is_some_and(|top| top.id == other.id)
+    };
+    let order = |other: &&MountEntry| {
+        let point = other.mount_point.as_os_str();
+        (other.root != Path::new("/"), point.len(), point.to_owned())
+    };
+    table.entries.iter().filter(reached).min_by_key(order).unwrap_or(entry)
+}
+
+type Asked = Result<Ticket<io::Result<FilesystemUsage>>, GuardError>;
+
+fn ask(guard: &Guard, entry: &MountEntry) -> Asked {
+    let path = guard.roots().inside(&entry.mount_point);
+    let place = path.clone();
+    guard.start(&path, "statfs", guard.limit(), move || usage(&place))
+}
+
+fn usage(path: &Path) -> io::Result<FilesystemUsage> {
+    let fs = retry_on_intr(|| statvfs(path))?;
+    let bytes = |blocks: u64| blocks.saturating_mul(fs.f_frsize);
+    let counts_files = fs.f_files != 0;
+    Ok(FilesystemUsage {
+        size_bytes: bytes(fs.f_blocks),
+        free_bytes: bytes(fs.f_bfree),
+        available_bytes: bytes(fs.f_bavail),
+        files: counts_files.then_some(fs.f_files),
+        files_free: counts_files.then_some(fs.f_ffree),
+        readonly: fs.f_flag.contains(StatVfsMountFlags::RDONLY),
+        measured_at: SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0.0, |since| since.as_secs_f64()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_by_the_shortest_mount_of_the_whole() {
+        let table = MountTable::parse(
+            b"1 0 8:0 / / rw - ext4 root rw\n\
+              2 1 8:1 /sub /a rw - ext4 d rw\n\
+              3 1 8:1 / /long/name rw - ext4 d rw\n\
+              4 1 8:1 / /long/name/more rw - ext4 d rw\n\
+              5 1 8:2 /x /b/long rw - ext4 e rw\n\
+              6 1 8:2 /y /b/c rw - ext4 e rw\n\
+              7 1 8:1 / /s rw - ext4 d rw\n\
+              8 7 8:3 / /s rw - tmpfs t rw\n",
+        );
+        let name = |id: u64| {
+            let entry = table.entries.iter().find(|e| e.id == id).expect("in the table");
+            canonical(&table, entry).id
+        };
+        // 7 is shorter, but covered by 8.
+        assert_eq!((name(2), name(4), name(5), name(1)), (3, 3, 6, 1));
+    }
+
+    #[test]
+    fn the_real_root_and_a_path_that_leads_nowhere() {
+        let guard = Guard::new(crate::host::Roots::default(), std::time::Duration::from_secs(10));
+        let mut meter = FilesystemMeter::default();
+        let paths = ["/proc/self".into(), "/".into(), "/nonexistent/a/b".into()];
+        let report = meter.measure(&guard, &paths);
+        assert_eq!(report.errors, Vec::<String>::new());
+        assert_eq!(report.mount_points[Path::new("/")], Path::new("/"));
+        assert_eq!(report.mount_points[Path::new("/proc/self")], Path::new("/proc"));
+        assert_eq!(report.mount_points[Path::new("/nonexistent/a/b")], Path::new("/"));
+        assert_eq!(report.samples.len(), 2);
+        let root = &report.samples[0];
+        let usage = root.usage.expect("it answers");
+        assert!(root.responsive && usage.size_bytes >= usage.free_bytes && usage.size_bytes > 0);
+        // proc has neither blocks nor inodes.
+        let proc = report.samples[1].usage.expect("it answers");
+        assert_eq!((proc.files, proc.files_free), (None, None));
+    }
+}

@@ -1,0 +1,4 @@
+//! How much: samples of usage and of filesystems, taken on schedules of their own.
+
+pub mod filesystems;
+pub mod usage;

@@ -1,0 +1,88 @@
+//! A token bucket of CPU seconds.
+
+use std::time::{Duration, Instant};
+
+/// Fills at a steady rate up to a small burst; work is charged after it was done, so that the
+/// bucket may go below empty, and then nothing is done until it is above again.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    rate: f64,
+    tokens: f64,
+    filled: Instant,
+}
+
+/// CPU seconds that may be saved up.
+const BURST: f64 = 0.25;
+
+impl Bucket {
+    /// `rate` in CPU seconds a second; nothing is ever free: a rate of nil counts as a
+    /// ten-thousandth, so that no subject starves.
+    pub(super) fn new(rate: f64, now: Instant) -> Self {
+        let rate = if rate.is_finite() { rate.max(1e-4) } else { 1e-4 };
+        Self { rate, tokens: BURST.min(rate), filled: now }
+    }
+
+    pub(super) fn fill(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
+        self.tokens = (self.tokens + passed * self.rate).min(BURST);
+        self.filled = now;
+    }
+
+    pub(super) fn take(&mut self, seconds: f64) {
+        self.tokens -= seconds;
+    }
+
+    pub(super) fn open(&self) -> bool {
+        self.tokens > 0.0
+    }
+
+    /// How long until there is something again.
+    pub(super) fn wait(&self) -> Duration {
+        Duration::from_secs_f64(((1e-4 - self.tokens) / self.rate).clamp(0.0, 3600.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn over_time_no_more_than_the_rate_and_one_burst() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(0.01, start);
+        let mut spent = 0.0;
+        for millis in 0..600_000_u64 {
+            bucket.fill(start + Duration::from_millis(millis));
+            if bucket.open() {
+                bucket.take(0.002);
+                spent += 0.002;
+            }
+        }
+        assert!((5.9..=6.3).contains(&spent), "{spent}");
+    }
+
+    #[test]
+    fn a_debt_is_waited_out_and_idleness_saves_little() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(0.5, start);
+        bucket.fill(start + Duration::from_secs(3600));
+        assert!((bucket.tokens - BURST).abs() < 1e-9);
+        bucket.take(1.25);
+        assert!(!bucket.open());
+        assert_eq!(bucket.wait().as_secs_f64().round(), 2.0);
+        bucket.fill(start + Duration::from_millis(3_602_001));
+        assert!(bucket.open());
+    }
+
+    #[test]
+    fn a_rate_of_nil_still_moves() {
+        let start = Instant::now();
+        for rate in [0.0, -1.0, f64::NAN] {
+            let mut bucket = Bucket::new(rate, start);
+            bucket.take(0.001);
+            assert!(!bucket.open());
+            bucket.fill(start + Duration::from_secs(60));
+            assert!(bucket.open());
+        }
+    }
+}

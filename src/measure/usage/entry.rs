@@ -1,0 +1,232 @@
+//! What the scheduler knows of each subject, and what is published of it.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::order::Candidate;
+use super::target::{How, Target};
+use super::walk::{Totals, Walk};
+use crate::model::{MeasureFailure, Measured, Method, Subject, Timestamp, UsageSample};
+
+/// A kind of pass. A subject with a filesystem of its own has two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    /// Gives all numbers.
+    Walk,
+    /// Gives the used bytes of an own filesystem.
+    Statfs,
+    /// Adds files and apparent size to them, ten times more seldom.
+    OwnWalk,
+}
+
+impl Kind {
+    pub(super) fn of(target: &Target) -> &'static [Self] {
+        match (target.how, target.remote) {
+            (How::Walk, false) => &[Self::Walk],
+            (How::Walk, true) => &[],
+            (How::OwnFilesystem, false) => &[Self::Statfs, Self::OwnWalk],
+            (How::OwnFilesystem, true) => &[Self::Statfs],
+        }
+    }
+}
+
+/// A pass under way.
+pub(super) struct Active {
+    /// Away on a worker thread while a slice runs.
+    pub(super) walk: Option<Box<Walk>>,
+    pub(super) root: PathBuf,
+    pub(super) inodes: u64,
+    pub(super) started: Instant,
+    pub(super) cpu: f64,
+}
+
+pub(super) struct Entry {
+    pub(super) target: Arc<Target>,
+    pub(super) kind: Kind,
+    /// Device number of the filesystem it lies on, as far as known.
+    pub(super) device: (u32, u32),
+    pub(super) known_since: Instant,
+    pub(super) last_good: Option<Instant>,
+    pub(super) cost: f64,
+    pub(super) weight: f64,
+    pub(super) not_before: Option<Instant>,
+    pub(super) failures: u32,
+    pub(super) in_flight: bool,
+    pub(super) active: Option<Active>,
+}
+
+impl Entry {
+    pub(super) fn new(target: Arc<Target>, kind: Kind, device: (u32, u32), now: Instant) -> Self {
+        Self {
+            target,
+            kind,
+            device,
+            known_since: now,
+            last_good: None,
+            cost: 0.0,
+            weight: 1.0,
+            not_before: None,
+            failures: 0,
+            in_flight: false,
+            active: None,
+        }
+    }
+
+    /// Age asked for, for this kind of pass.
+    pub(super) fn max_age(&self, asked: Duration) -> Duration {
+        if self.kind == Kind::OwnWalk { asked * 10 } else { asked }
+    }
+
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.last_good.unwrap_or(self.known_since))
+    }
+
+    /// When it may be worked on: half the age asked for after its last value, so that it is fresh
+    /// while the budget allows; at once when a pass is under way.
+    pub(super) fn ready_at(&self, asked: Duration) -> Instant {
+        let due = match (self.last_good, &self.active) {
+            (Some(last), None) => last + self.max_age(asked) / 2,
+            _ => self.known_since,
+        };
+        self.not_before.map_or(due, |not_before| due.max(not_before))
+    }
+
+    pub(super) fn candidate(&self, id: u64, now: Instant, asked: Duration) -> Candidate {
+        let rank = if self.kind == Kind::OwnWalk { 2 } else { 1 };
+        Candidate {
+            id,
+            first: self.last_good.is_none().then_some(rank),
+            attained: self.active.as_ref().map_or(0, |active| active.inodes),
+            age: self.age(now).as_secs_f64() / self.max_age(asked).as_secs_f64().max(0.001),
+            cost: self.cost,
+            weight: self.weight,
+        }
+    }
+
+    /// Backs off after a failure: the first time a disturbed tree is tried again at once; then
+    /// 5 s, 10 s, … up to a quarter of an hour (a minute for what may come back at any time).
+    pub(super) fn back_off(&mut self, reason: &str, now: Instant) {
+        let most = if matches!(reason, "unresponsive" | "disturbed") { 60 } else { 900 };
+        let seconds = match (reason, self.failures) {
+            ("disturbed", 0) => 0,
+            (_, n) => (5_u64 << n.min(8)).min(most),
+        };
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = Some(now + Duration::from_secs(seconds));
+        self.active = None;
+    }
+
+    pub(super) fn succeeded(&mut self, now: Instant) {
+        self.failures = 0;
+        self.not_before = None;
+        self.last_good = Some(now);
+        self.active = None;
+    }
+}
+
+/// What is known of one subject.
+#[derive(Default)]
+struct Record {
+    measured: Measured,
+    /// Newest failure of the passes by which it is measured; `Statfs` first.
+    statfs_failure: Option<MeasureFailure>,
+    walk_failure: Option<MeasureFailure>,
+}
+
+/// Everything that is published.
+#[derive(Default)]
+pub(super) struct Book {
+    records: HashMap<Subject, Record>,
+    snapshot: Option<Arc<HashMap<Subject, Measured>>>,
+}
+
+impl Book {
+    pub(super) fn snapshot(&mut self) -> Arc<HashMap<Subject, Measured>> {
+        let records = &self.records;
+        let fresh =
+            || Arc::new(records.iter().map(|(s, r)| (s.clone(), r.measured.clone())).collect());
+        Arc::clone(self.snapshot.get_or_insert_with(fresh))
+    }
+
+    pub(super) fn forget(&mut self, gone: impl Fn(&Subject) -> bool) {
+        self.records.retain(|subject, _| !gone(subject));
+        self.snapshot = None;
+    }
+
+    pub(super) fn used(&self, subject: &Subject) -> Option<(u64, Timestamp)> {
+        let sample = self.records.get(subject)?.measured.sample.as_ref()?;
+        Some((sample.used_bytes, sample.measured_at))
+    }
+
+    /// A whole walk. On an own filesystem the used bytes stay those of `statfs`.
+    pub(super) fn walked(
+        &mut self,
+        subject: &Subject,
+        kind: Kind,
+        totals: &Totals,
+        at: Timestamp,
+        seconds: f64,
+    ) {
+        let record = self.change(subject);
+        let (apparent_bytes, files) = (Some(totals.apparent_bytes), Some(totals.files));
+        record.walk_failure = None;
+        match (&mut record.measured.sample, kind) {
+            (Some(sample), Kind::OwnWalk) => {
+                sample.apparent_bytes = apparent_bytes;
+                sample.files = files;
+            }
+            // Not without the use itself: the next walk comes after `statfs` answered.
+            (None, Kind::OwnWalk) => {}
+            (sample, _) => {
+                *sample = Some(UsageSample {
+                    used_bytes: totals.used_bytes,
+                    apparent_bytes,
+                    files,
+                    method: Method::Walk,
+                    measured_at: at,
+                    duration_seconds: seconds,
+                });
+            }
+        }
+        record.settle();
+    }
+
+    /// `statfs` of an own filesystem. What a walk found before stays.
+    pub(super) fn statfs(&mut self, subject: &Subject, used: u64, at: Timestamp, seconds: f64) {
+        let record = self.change(subject);
+        let before = record.measured.sample;
+        record.measured.sample = Some(UsageSample {
+            used_bytes: used,
+            apparent_bytes: before.and_then(|sample| sample.apparent_bytes),
+            files: before.and_then(|sample| sample.files),
+            method: Method::Statfs,
+            measured_at: at,
+            duration_seconds: seconds,
+        });
+        record.statfs_failure = None;
+        record.settle();
+    }
+
+    /// A failed pass: the last good value stays.
+    pub(super) fn failed(&mut self, subject: &Subject, kind: Kind, failure: MeasureFailure) {
+        let record = self.change(subject);
+        match kind {
+            Kind::Statfs => record.statfs_failure = Some(failure),
+            Kind::Walk | Kind::OwnWalk => record.walk_failure = Some(failure),
+        }
+        record.settle();
+    }
+
+    fn change(&mut self, subject: &Subject) -> &mut Record {
+        self.snapshot = None;
+        self.records.entry(subject.clone()).or_default()
+    }
+}
+
+impl Record {
+    fn settle(&mut self) {
+        self.measured.failure = self.statfs_failure.clone().or_else(|| self.walk_failure.clone());
+    }
+}

@@ -1,0 +1,20 @@
+//! How much each subject holds, by the cheapest exact means its filesystem allows.
+//!
+//! A [`Walk`] counts one tree in slices; the [`UsageMeter`] spreads slices of all subjects over
+//! time within a CPU budget; [`measure_once`] does without a budget, for one-shot commands.
+
+mod budget;
+mod entry;
+mod links;
+mod meter;
+mod once;
+mod order;
+mod pass;
+mod skip;
+mod target;
+mod walk;
+
+pub use meter::UsageMeter;
+pub use once::{OnceProgress, measure_once};
+pub use target::{How, MeterStats, Target, UsageConfig};
+pub use walk::{Progress, Totals, Walk, WalkError};

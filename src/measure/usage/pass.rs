@@ -1,0 +1,71 @@
+//! The pieces of work that run on a filesystem's own worker thread.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Mode, OFlags, StatxAttributes, StatxFlags, fstatvfs, open, statx};
+use rustix::io::retry_on_intr;
+
+use super::walk::{Progress, Walk};
+use crate::host::sys::{IoClass, set_io_class, thread_cpu_seconds};
+use crate::host::{Guard, GuardError};
+
+/// A slice of a walk, as it came back.
+pub(super) struct Slice {
+    pub(super) walk: Box<Walk>,
+    pub(super) progress: Progress,
+    pub(super) cpu_seconds: f64,
+    pub(super) inodes: u64,
+}
+
+/// Does one slice, in the idle I/O class if so asked (where that is refused, without).
+pub(super) fn slice(mut walk: Box<Walk>, max_inodes: usize, idle: bool) -> Slice {
+    let idle = idle && set_io_class(IoClass::Idle).is_ok();
+    let (cpu, inodes) = (thread_cpu_seconds(), walk.inodes());
+    let progress = walk.advance(max_inodes);
+    let (cpu_seconds, inodes) = (thread_cpu_seconds() - cpu, walk.inodes() - inodes);
+    if idle {
+        let _ = set_io_class(IoClass::Default);
+    }
+    Slice { walk, progress, cpu_seconds, inodes }
+}
+
+/// Bytes used on the filesystem whose root is `path`, as `df` prints them: blocks less free ones.
+/// `None`: it is not the root of a filesystem. Opened and closed here, or the operator's `umount`
+/// would fail.
+pub(super) fn own_filesystem(path: &Path) -> io::Result<Option<u64>> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = retry_on_intr(|| open(path, flags, Mode::empty()))?;
+    let stat = statx(&fd, c"", AtFlags::EMPTY_PATH, StatxFlags::TYPE)?;
+    // Known from Linux 5.8; before, the mount table has to do.
+    let known = stat.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT);
+    if known && !stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
+        return Ok(None);
+    }
+    let fs = fstatvfs(&fd)?;
+    Ok(Some(fs.f_blocks.saturating_sub(fs.f_bfree).saturating_mul(fs.f_frsize)))
+}
+
+/// The path with every symbolic link followed but the last component left as it is: a subject
+/// that is a symbolic link is refused, not followed.
+pub(super) fn resolve(guard: &Guard, path: &Path) -> Result<PathBuf, GuardError> {
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) => Ok(guard.resolve(parent)?.join(name)),
+        _ => Ok(path.to_path_buf()),
+    }
+}
+
+/// What a walk of `root` (resolved, `path` before) must leave alone: what was named, and what the
+/// mount table shows now.
+pub(super) fn mounts_below(
+    guard: &Guard,
+    path: &Path,
+    root: &Path,
+    named: &[PathBuf],
+) -> Vec<PathBuf> {
+    let table = guard.table();
+    let host_root = guard.on_host(root);
+    let shown = table.below(&host_root).map(|entry| guard.roots().inside(&entry.mount_point));
+    let named = named.iter().filter_map(|skip| Some(root.join(skip.strip_prefix(path).ok()?)));
+    shown.chain(named).collect()
+}

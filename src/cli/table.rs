@@ -229,9 +229,9 @@ mod tests {
         let table = render(&specs(), &rows(), Some(24), true);
         assert_eq!(
             table.text,
-            "VOLUME       USED  ROLE\n\
-             cass…a-0  1.5 GiB  db\n\
-             mysql        17 B  *\n"
+            "VOLUME        USED  ROLE\n\
+             cass…ta-0  1.5 GiB  db\n\
+             mysql         17 B  *\n"
         );
         assert_eq!(table.hidden, ["PATH"]);
     }

@@ -78,12 +78,12 @@ fn entries(text: &str) -> (String, Vec<Entry>) {
 
 fn page() -> String {
     let (introduction, entries) = entries(&example());
-    let mut page = format!(
+    let mut page = String::from(
         "# Configuration\n\n<!-- Made from packaging/plimsoll.yml: change that, then run \
          UPDATE_DOCS=1 cargo test --test config_reference -->\n\n\
          The file is `/etc/plimsoll/plimsoll.yml`, or what `--config.file` names. \
          [`packaging/plimsoll.yml`](../packaging/plimsoll.yml) is the commented example this page \
-         is made from, and says of itself:\n\n"
+         is made from, and says of itself:\n\n",
     );
     for line in introduction.lines() {
         let _ = writeln!(page, "{}", format!("> {line}").trim_end());

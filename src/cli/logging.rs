@@ -1,6 +1,6 @@
 //! The log: one line an event on standard error, as logfmt or JSON, times in UTC.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::SystemTime;
 
 use clap::ValueEnum;

@@ -66,7 +66,8 @@ pub fn render(
         .map(|(at, spec)| {
             let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.width());
             let header = if headers { spec.header.width() } else { 0 };
-            cells.chain([header]).max().unwrap_or(0)
+            // A name may be megabytes long: no column is wider than the terminal.
+            cells.chain([header]).max().unwrap_or(0).min(width.unwrap_or(usize::MAX))
         })
         .collect();
     let widths = fit(specs, &natural, width);
@@ -222,15 +223,15 @@ mod tests {
         assert_eq!(
             table.text,
             "VOLUME               USED  ROLE  PATH\n\
-             cassandra-data-0  1.5 GiB  db    /var/lib/meso…assandra-data-0\n\
+             cassandra-data-0  1.5 GiB  db    /var/lib/meso…sandra-data-0\n\
              mysql                17 B  *     /mnt/mysql\n"
         );
         let table = render(&specs(), &rows(), Some(24), true);
         assert_eq!(
             table.text,
-            "VOLUME       USED  ROLE\n\
-             cass…a-0  1.5 GiB  db\n\
-             mysql        17 B  *\n"
+            "VOLUME        USED  ROLE\n\
+             cass…ta-0  1.5 GiB  db\n\
+             mysql         17 B  *\n"
         );
         assert_eq!(table.hidden, ["PATH"]);
     }

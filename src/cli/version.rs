@@ -1,5 +1,7 @@
 //! What this binary is.
 
+use std::sync::LazyLock;
+
 /// Version of the package.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -16,6 +18,8 @@ pub const RUSTC: &str = match option_env!("PLIMSOLL_RUSTC") {
 };
 
 /// What `--version` prints after the program's name.
-pub fn long() -> String {
-    format!("{VERSION} (revision: {REVISION}, rustc: {RUSTC})")
+pub fn long() -> &'static str {
+    static LONG: LazyLock<String> =
+        LazyLock::new(|| format!("{VERSION} (revision: {REVISION}, rustc: {RUSTC})"));
+    &LONG
 }

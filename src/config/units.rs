@@ -70,7 +70,8 @@ impl FromStr for ByteSize {
 impl fmt::Display for ByteSize {
     /// The largest unit that divides it: what is printed reads back as the same number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exact = UNITS.iter().find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0);
+        let exact =
+            UNITS.iter().find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor));
         let (unit, factor) = exact.unwrap_or(&("B", 1));
         write!(f, "{}{unit}", self.0 / factor)
     }

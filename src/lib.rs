@@ -12,4 +12,5 @@ pub mod host;
 pub mod judge;
 pub mod measure;
 pub mod model;
+pub mod pipeline;
 pub mod text;

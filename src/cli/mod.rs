@@ -6,12 +6,10 @@ pub mod args;
 pub mod human;
 pub mod listen;
 pub mod logging;
-pub mod once;
 pub mod rows;
 pub mod table;
 pub mod version;
 
 pub use args::{Args, Command};
 pub use listen::ListenAddress;
-pub use once::OnceLog;
 pub use rows::{Column, Output, Rows};

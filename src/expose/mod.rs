@@ -18,4 +18,4 @@ pub mod status;
 pub mod telemetry;
 
 pub use http::{AppState, Reloader, serve};
-pub use telemetry::{BuildInfo, PassOutcome, Telemetry};
+pub use telemetry::{BuildInfo, Telemetry};

@@ -7,30 +7,6 @@ use prometheus::{Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVe
 use super::catalogue::{Family, own};
 use super::exposition::{Format, write_gathered};
 
-/// How a measurement of one subject ended: the values of the label `outcome`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PassOutcome {
-    /// The subject was seen whole.
-    Complete,
-    /// Something could not be read.
-    Failed,
-    /// It was stopped before its end.
-    Interrupted,
-}
-
-impl PassOutcome {
-    const ALL: [Self; 3] = [Self::Complete, Self::Failed, Self::Interrupted];
-
-    /// The value of the label `outcome`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Failed => "failed",
-            Self::Interrupted => "interrupted",
-        }
-    }
-}
-
 /// What this build is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BuildInfo {
@@ -71,9 +47,8 @@ impl Telemetry {
         build_info
             .with_label_values(&[&build.version, &build.revision, &build.rustversion])
             .set(1);
-        for outcome in PassOutcome::ALL {
-            telemetry.usage_passes.with_label_values(&[outcome.as_str()]);
-        }
+        // Present from the start, so that its rate is known from the first pass on.
+        telemetry.usage_passes.with_label_values(&["complete"]);
         let registry = &telemetry.registry;
         registry.register(Box::new(telemetry.source_errors.clone()))?;
         registry.register(Box::new(telemetry.usage_cpu_seconds.clone()))?;
@@ -103,9 +78,9 @@ impl Telemetry {
         self.usage_inodes.inc_by(inodes);
     }
 
-    /// Counts one measurement.
-    pub fn usage_pass(&self, outcome: PassOutcome) {
-        self.usage_passes.with_label_values(&[outcome.as_str()]).inc();
+    /// Counts measurements of one outcome: `complete`, or the reason of the failure.
+    pub fn usage_passes(&self, outcome: &str, passes: u64) {
+        self.usage_passes.with_label_values(&[outcome]).inc_by(passes);
     }
 
     /// Says how far measuring is behind: seconds past the greatest age, and subjects waiting.

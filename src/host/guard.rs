@@ -15,7 +15,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -88,9 +88,13 @@ pub struct UnresponsiveMount {
 /// See the module. Shared by everybody who touches paths (`Arc<Guard>`).
 pub struct Guard {
     roots: Roots,
-    limit: Duration,
+    limit: AtomicU64,
     table: Mutex<TableCache>,
     lanes: Arc<Lanes>,
+}
+
+fn millis(limit: Duration) -> u64 {
+    u64::try_from(limit.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Guard {
@@ -102,7 +106,7 @@ impl Guard {
     /// The same, with the time after which a worker without work ends.
     pub fn with_idle_time(roots: Roots, limit: Duration, idle: Duration) -> Self {
         let table = Mutex::new(TableCache::new(roots.mountinfo()));
-        Self { roots, limit, table, lanes: Lanes::new(idle) }
+        Self { roots, limit: AtomicU64::new(millis(limit)), table, lanes: Lanes::new(idle) }
     }
 
     /// The roots it was made with.
@@ -112,7 +116,12 @@ impl Guard {
 
     /// How long a call may take.
     pub fn limit(&self) -> Duration {
-        self.limit
+        Duration::from_millis(self.limit.load(Ordering::Relaxed))
+    }
+
+    /// Changes how long a call may take, from the next call on.
+    pub fn set_limit(&self, limit: Duration) {
+        self.limit.store(millis(limit), Ordering::Relaxed);
     }
 
     /// The mount table as it is now, in paths of the host. Reading it never hangs.
@@ -147,7 +156,7 @@ impl Guard {
         op: &'static str,
         f: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, GuardError> {
-        self.start(path, op, self.limit, f)?.wait()
+        self.start(path, op, self.limit(), f)?.wait()
     }
 
     /// [`Guard::run`] for work that may itself fail: path and operation join the error.

@@ -1,4 +1,5 @@
 //! How much: samples of usage and of filesystems, taken on schedules of their own.
 
 pub mod filesystems;
+pub mod targets;
 pub mod usage;

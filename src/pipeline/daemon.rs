@@ -21,9 +21,9 @@ use crate::judge::{Evidence, VolumeMemory, assemble};
 use crate::measure::targets;
 use crate::measure::usage::{MeterStats, UsageConfig, UsageMeter};
 use crate::model::{CollectorRun, FilesystemSample, Inventory, Snapshot, SourceError, SourceReport};
-use crate::text::once::OnceLog;
 
 use super::filesystems::Filesystems;
+use super::once_log::OnceLog;
 use super::signal::Signal;
 use super::{collector_runs, now};
 
@@ -83,14 +83,17 @@ struct State {
 
 impl Daemon {
     /// Starts every thread. The first snapshot follows the first round of discovery.
-    pub fn start(settings: Settings) -> Self {
+    ///
+    /// # Errors
+    /// When the kernel gives no thread.
+    pub fn start(settings: Settings) -> std::io::Result<Self> {
         let Settings { config, roots, handle, telemetry } = settings;
         let guard = Arc::new(Guard::new(roots.clone(), config.filesystems.timeout));
         let publish = Arc::new(Signal::default());
         let measured = Arc::clone(&publish);
         let meter = UsageMeter::start(Arc::clone(&guard), usage_config(&config), move || {
             measured.raise();
-        });
+        })?;
         let shared = Arc::new(Shared {
             config: ArcSwap::from_pointee(config),
             roots,
@@ -105,22 +108,18 @@ impl Daemon {
             publish,
             stopping: AtomicBool::new(false),
         });
-        let threads = [
-            ("discover", Shared::discover_for_ever as fn(&Shared)),
+        let work: [(&str, fn(&Shared)); 3] = [
+            ("discover", Shared::discover_for_ever),
             ("filesystems", Shared::measure_filesystems_for_ever),
             ("publish", Shared::publish_for_ever),
-        ]
-        .into_iter()
-        .filter_map(|(name, work)| {
-            let shared = Arc::clone(&shared);
-            std::thread::Builder::new()
-                .name(name.into())
-                .spawn(move || work(&shared))
-                .inspect_err(|error| tracing::error!(name, %error, "Cannot start a thread"))
-                .ok()
-        })
-        .collect();
-        Self { shared, threads }
+        ];
+        let mut daemon = Self { shared, threads: Vec::new() };
+        for (name, work) in work {
+            let shared = Arc::clone(&daemon.shared);
+            let thread = std::thread::Builder::new().name(name.into());
+            daemon.threads.push(thread.spawn(move || work(&shared))?);
+        }
+        Ok(daemon)
     }
 
     /// The newest snapshot, replaced whole whenever something changed.
@@ -321,7 +320,7 @@ impl Shared {
         let mut counted = MeterStats::default();
         while !self.stopping() {
             let stats = self.meter.stats();
-            self.telemetry.usage(&counted, &stats);
+            count(&self.telemetry, &counted, &stats);
             counted = stats;
             sequence += 1;
             self.snapshot.store(Arc::new(self.assemble(sequence)));
@@ -348,4 +347,15 @@ impl Shared {
         };
         assemble(evidence)
     }
+}
+
+/// Adds to the counters what the meter did since the last time.
+fn count(telemetry: &Telemetry, before: &MeterStats, now: &MeterStats) {
+    telemetry.usage_cpu(now.cpu_seconds_total - before.cpu_seconds_total);
+    telemetry.usage_inodes(now.inodes_total.saturating_sub(before.inodes_total));
+    for (outcome, passes) in &now.passes_total {
+        let counted = before.passes_total.get(outcome).copied().unwrap_or(0);
+        telemetry.usage_passes(outcome, passes.saturating_sub(counted));
+    }
+    telemetry.usage_backlog(now.debt_seconds, now.pending);
 }

@@ -35,7 +35,7 @@ impl Filesystems {
             .into_iter()
             .zip(&inside)
             .filter_map(|(path, inside)| {
-                Some((path.to_path_buf(), measured.mount_point_of.get(inside)?.clone()))
+                Some((path.to_path_buf(), measured.mount_points.get(inside)?.clone()))
             })
             .collect();
         Round {

@@ -6,6 +6,7 @@
 mod daemon;
 mod filesystems;
 pub mod once;
+mod once_log;
 mod signal;
 
 pub use daemon::{Daemon, Settings};

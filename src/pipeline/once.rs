@@ -50,13 +50,13 @@ pub fn snapshot(
     config: &Config,
     roots: &Roots,
     handle: &Handle,
-    progress: impl FnMut(&OnceProgress),
+    progress: impl FnMut(OnceProgress),
 ) -> Snapshot {
     let guard = Arc::new(Guard::new(roots.clone(), config.filesystems.timeout));
     let inventory = discover(config, roots, &guard, handle).inventory;
     let filesystems = Filesystems::default().measure(&inventory, &guard, roots);
     let plan = targets::plan(&inventory, &guard.table(), roots);
-    let usage = measure_once(&guard, plan, progress).into_iter().collect();
+    let usage = measure_once(&guard, &plan, progress).into_iter().collect();
     let mut collectors: Vec<_> = collector_runs(&inventory.sources).collect();
     collectors.push(filesystems.run);
     assemble(Evidence {

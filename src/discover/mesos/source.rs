@@ -23,7 +23,7 @@ use super::facts::{ApiFacts, CheckpointFacts, LayoutFacts, RuntimeFacts};
 use super::join::{self, ExternalPlaces, Joined, Witnesses};
 use super::layout::LayoutOptions;
 use super::settings::{Resolved, api_config};
-use super::{api, checkpoint, external_places, layout, report, runtime, watched};
+use super::{api, checkpoint, dirs, external_places, layout, report, runtime, watched};
 
 /// What one round found.
 #[derive(Debug, Default)]
@@ -209,8 +209,11 @@ impl MesosSource {
 
     fn checkpoint(&self, work_dir: &Path) -> CheckpointFacts {
         let inside = self.roots.inside(work_dir);
-        let read = inside.clone();
-        self.guarded(&inside, "read the checkpoint", move || checkpoint::read(&read))
+        let (roots, work_dir) = (self.roots.clone(), work_dir.to_path_buf());
+        let read = self.guarded(&inside, "read the checkpoint", move || {
+            Ok(checkpoint::read(&dirs::reach(&roots, &work_dir)?))
+        });
+        flat(read)
             .unwrap_or_else(|error| CheckpointFacts { errors: vec![error], ..Default::default() })
     }
 
@@ -220,20 +223,20 @@ impl MesosSource {
             || resolved.runtime_dir.value.join("isolators/docker/volume"),
             PathBuf::from,
         );
-        let procfs = self.roots.procfs.clone();
-        let work_dir = self.roots.inside(work_dir);
-        let docker_volumes = self.roots.inside(&docker_volumes);
-        let runtime_dir = self.roots.inside(&resolved.runtime_dir.value);
-        let read = move |runtime_dir: PathBuf| {
-            runtime::read(&runtime::RuntimeOptions {
-                procfs: &procfs,
-                runtime_dir: &runtime_dir,
-                docker_volume_dir: Some(&docker_volumes),
-                work_dir: Some(&work_dir),
-            })
-        };
-        let inside = runtime_dir.clone();
-        self.guarded(&inside, "read the runtime directory", move || read(runtime_dir))
+        let inside = self.roots.inside(&resolved.runtime_dir.value);
+        let roots = self.roots.clone();
+        let (work_dir, runtime_dir) = (work_dir.to_path_buf(), resolved.runtime_dir.value.clone());
+        let read = self.guarded(&inside, "read the runtime directory", move || {
+            let (docker_volumes, work_dir) =
+                (dirs::reach(&roots, &docker_volumes), dirs::reach(&roots, &work_dir));
+            Ok(runtime::read(&runtime::RuntimeOptions {
+                procfs: &roots.procfs,
+                runtime_dir: &dirs::reach(&roots, &runtime_dir)?,
+                docker_volume_dir: docker_volumes.as_deref().ok(),
+                work_dir: work_dir.as_deref().ok(),
+            }))
+        });
+        flat(read)
             .unwrap_or_else(|error| RuntimeFacts { errors: vec![error], ..Default::default() })
     }
 
@@ -305,6 +308,11 @@ impl MesosSource {
                 .into(),
         })
     }
+}
+
+/// One error, whether the mount did not answer or the directory could not be reached.
+fn flat<T>(read: Result<Result<T, dirs::DirError>, SourceError>) -> Result<T, SourceError> {
+    read.and_then(|read| read.map_err(|error| error.to_source_error()))
 }
 
 /// Every disk the agent has, each once.

@@ -26,7 +26,7 @@ families! {
     USAGE_INODES = Counter "plimsoll_usage_inodes_total", None, &[], [], ONE,
         "Inodes looked at while measuring usage.";
     USAGE_PASSES = Counter "plimsoll_usage_passes_total", None, &[], ["outcome"], "one per outcome",
-        "Measurements of one subject, by outcome: complete, failed, interrupted.";
+        "Measurements of one subject, by outcome: complete, or the reason of the failure.";
     USAGE_DEBT_SECONDS = Gauge "plimsoll_usage_debt_seconds", Some("seconds"), &[], [], ONE,
         "By how much the most overdue subject is past the greatest age that was asked for.";
     USAGE_PENDING_SUBJECTS = Gauge "plimsoll_usage_pending_subjects", None, &[], [], ONE,

@@ -14,12 +14,21 @@ pub(super) struct Bucket {
 /// CPU seconds that may be saved up.
 const BURST: f64 = 0.25;
 
+fn usable(rate: f64) -> f64 {
+    if rate.is_finite() { rate.max(1e-4) } else { 1e-4 }
+}
+
 impl Bucket {
     /// `rate` in CPU seconds a second; nothing is ever free: a rate of nil counts as a
     /// ten-thousandth, so that no subject starves.
     pub(super) fn new(rate: f64, now: Instant) -> Self {
-        let rate = if rate.is_finite() { rate.max(1e-4) } else { 1e-4 };
+        let rate = usable(rate);
         Self { rate, tokens: BURST.min(rate), filled: now }
+    }
+
+    /// Another rate from now on; what was saved up or is owed stays.
+    pub(super) fn set_rate(&mut self, rate: f64) {
+        self.rate = usable(rate);
     }
 
     pub(super) fn fill(&mut self, now: Instant) {

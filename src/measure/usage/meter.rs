@@ -41,6 +41,7 @@ struct Shared {
 #[derive(Default)]
 struct Inbox {
     targets: Option<Vec<Target>>,
+    config: Option<UsageConfig>,
     stop: bool,
 }
 
@@ -69,6 +70,12 @@ impl UsageMeter {
     /// results of those that are no longer named are forgotten.
     pub fn set_targets(&self, targets: Vec<Target>) {
         lock(&self.shared.inbox).targets = Some(targets);
+        self.shared.wake.notify_all();
+    }
+
+    /// Takes a new budget and age into force; passes under way go on.
+    pub fn configure(&self, config: UsageConfig) {
+        lock(&self.shared.inbox).config = Some(config);
         self.shared.wake.notify_all();
     }
 
@@ -153,9 +160,11 @@ impl Scheduler {
         let mut wait = Duration::ZERO;
         let mut own_cpu = thread_cpu_seconds();
         loop {
-            let targets = {
+            let (targets, config) = {
                 let inbox = lock(&self.shared.inbox);
-                let idle = |inbox: &mut Inbox| !inbox.stop && inbox.targets.is_none();
+                let idle = |inbox: &mut Inbox| {
+                    !inbox.stop && inbox.targets.is_none() && inbox.config.is_none()
+                };
                 let (mut inbox, _) = self
                     .shared
                     .wake
@@ -164,8 +173,13 @@ impl Scheduler {
                 if inbox.stop {
                     return;
                 }
-                inbox.targets.take()
+                (inbox.targets.take(), inbox.config.take())
             };
+            if let Some(config) = config {
+                self.steady.set_rate(config.cpu_budget);
+                self.bootstrap.set_rate(config.bootstrap_cpu_budget);
+                self.config = config;
+            }
             if let Some(targets) = targets {
                 self.accept(targets);
             }

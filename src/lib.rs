@@ -4,6 +4,7 @@
 //! [`discover`] → `measure` → `judge` → `expose`, with [`model`] as the language they share.
 //! [`host`] is the ground they stand on.
 
+pub mod demo;
 pub mod discover;
 pub mod host;
 pub mod model;

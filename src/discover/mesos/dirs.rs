@@ -231,9 +231,7 @@ impl Folder {
             return Err(DirError { operation: "read", path, cause });
         }
         let mut bytes = Vec::new();
-        if let Err(error) =
-            std::fs::File::from(fd).take(limit as u64 + 1).read_to_end(&mut bytes)
-        {
+        if let Err(error) = std::fs::File::from(fd).take(limit as u64 + 1).read_to_end(&mut bytes) {
             return Err(failed("read", path, errno_of(&error)));
         }
         if bytes.len() > limit {

@@ -72,9 +72,7 @@ fn on_host(path: &str, driver: Option<&str>) -> Option<ExternalSource> {
 
 fn from_source(source: &proto::volume::Source, driver: Option<&str>) -> Option<ExternalSource> {
     match source::Type::try_from(source.r#type?).ok()? {
-        source::Type::HostPath => {
-            on_host(source.host_path.as_ref()?.path.as_deref()?, None)
-        }
+        source::Type::HostPath => on_host(source.host_path.as_ref()?.path.as_deref()?, None),
         source::Type::DockerVolume => {
             let volume = source.docker_volume.as_ref()?;
             let driver = volume.driver.as_deref().or(driver).unwrap_or(DEFAULT_DRIVER);

@@ -66,11 +66,8 @@ const PROJECTS: &str = "ranges of project ids like [5000-10000] or [1-9,20-30]";
 /// `--xfs_project_range`: inclusive ranges of project ids, `[5000-10000]`.
 pub fn xfs_project_range(value: &str) -> Result<Vec<(u32, u32)>, FlagError> {
     let fail = || wrong(value, PROJECTS);
-    let inner = value
-        .trim()
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .ok_or_else(fail)?;
+    let inner =
+        value.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).ok_or_else(fail)?;
     let mut ranges = Vec::new();
     for part in inner.split(',') {
         let (begin, end) = part.split_once('-').ok_or_else(fail)?;

@@ -221,8 +221,7 @@ mod tests {
         );
         let mut disk = scalar("disk", 1.0);
         let source = wire::disk_info::Source { r#type: Some(1), ..Default::default() };
-        disk.disk =
-            Some(Box::new(wire::DiskInfo { source: Some(source), ..Default::default() }));
+        disk.disk = Some(Box::new(wire::DiskInfo { source: Some(source), ..Default::default() }));
         assert_eq!(problem(disk), "resource \"disk\": a PATH or MOUNT disk without a root");
     }
 
@@ -243,9 +242,6 @@ mod tests {
             set: Some(value::Set { item: vec!["a".into(), "b".into()] }),
             ..Default::default()
         };
-        assert_eq!(
-            from_proto(set).unwrap().quantity,
-            Quantity::Set(vec!["a".into(), "b".into()])
-        );
+        assert_eq!(from_proto(set).unwrap().quantity, Quantity::Set(vec!["a".into(), "b".into()]));
     }
 }

@@ -164,20 +164,13 @@ fn read_frameworks(
         } else {
             frameworks.insert(name.clone(), facts);
         }
-        let place = runs::Place {
-            agent: escape_name(agent),
-            framework: escape_name(&name),
-            former,
-        };
+        let place =
+            runs::Place { agent: escape_name(agent), framework: escape_name(&name), former };
         runs::read(&framework, &place, found);
     }
 }
 
-fn read_framework(
-    folder: &Folder,
-    name: &OsStr,
-    errors: &mut Vec<SourceError>,
-) -> FrameworkFacts {
+fn read_framework(folder: &Folder, name: &OsStr, errors: &mut Vec<SourceError>) -> FrameworkFacts {
     let info = message::<proto::FrameworkInfo>(folder, "framework.info", errors).flatten();
     let Some(info) = info else {
         // Its directory proves that it checkpoints, even when the file is unreadable.
@@ -202,19 +195,13 @@ fn read_framework(
 }
 
 /// A folder in another one, and the directories in it; absent when it is not there.
-fn listing(
-    folder: &Folder,
-    name: &str,
-) -> Result<Option<(Folder, Vec<OsString>)>, DirError> {
+fn listing(folder: &Folder, name: &str) -> Result<Option<(Folder, Vec<OsString>)>, DirError> {
     let Some(child) = present(folder.child(OsStr::new(name)))? else { return Ok(None) };
     Ok(present(child.names())?.map(|names| (child, names.directories)))
 }
 
 /// The value, or a note of the error.
-fn or_note<T>(
-    result: Result<T, DirError>,
-    errors: &mut Vec<SourceError>,
-) -> Option<T> {
+fn or_note<T>(result: Result<T, DirError>, errors: &mut Vec<SourceError>) -> Option<T> {
     result.map_err(|error| errors.push(error.to_source_error())).ok()
 }
 

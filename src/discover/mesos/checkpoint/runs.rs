@@ -146,8 +146,7 @@ fn newest(folder: &Folder, errors: &mut Vec<SourceError>) -> Newest {
     let name = "task.updates";
     let mut patience = 1;
     loop {
-        let Some(bytes) =
-            or_note(present(folder.read(name, super::MAX_FILE)), errors).flatten()
+        let Some(bytes) = or_note(present(folder.read(name, super::MAX_FILE)), errors).flatten()
         else {
             return Newest::default();
         };
@@ -171,17 +170,13 @@ fn newest(folder: &Folder, errors: &mut Vec<SourceError>) -> Newest {
 
 fn note(record: proto::StatusUpdateRecord, newest: &mut Newest) {
     let update = status_update_record::Type::Update as i32;
-    let Some(status) = record
-        .update
-        .filter(|_| record.r#type == Some(update))
-        .and_then(|update| update.status)
+    let Some(status) =
+        record.update.filter(|_| record.r#type == Some(update)).and_then(|update| update.status)
     else {
         return;
     };
-    newest.terminal = status
-        .state
-        .and_then(|state| TaskState::try_from(state).ok())
-        .is_some_and(is_terminal);
+    newest.terminal =
+        status.state.and_then(|state| TaskState::try_from(state).ok()).is_some_and(is_terminal);
     let container = status.container_status.and_then(|status| status.container_id);
     if let Some(id) = container.and_then(|id| dotted(&id)) {
         newest.container = Some(id);

@@ -30,8 +30,7 @@ pub(super) fn list(
     });
     let standalone = walk.standalone(work);
     let partial = walk.partial;
-    facts.agent_ids =
-        agents.map(|names| names.iter().map(|name| escape_name(name)).collect());
+    facts.agent_ids = agents.map(|names| names.iter().map(|name| escape_name(name)).collect());
     facts.runs = runs;
     facts.standalone = standalone;
     facts.runs_partial |= partial;

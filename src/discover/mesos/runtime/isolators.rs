@@ -85,9 +85,11 @@ fn each(
         match parse(&bytes) {
             Ok(sources) => {
                 let container = escape_name(&name);
-                facts.isolator_volumes.extend(sources.into_iter().map(|source| {
-                    IsolatorVolume { container: container.clone(), source }
-                }));
+                facts.isolator_volumes.extend(
+                    sources
+                        .into_iter()
+                        .map(|source| IsolatorVolume { container: container.clone(), source }),
+                );
             }
             Err(problem) => facts.errors.push(corrupt(&container, "volumes", &problem)),
         }

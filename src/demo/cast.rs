@@ -11,8 +11,6 @@ pub struct Cast {
     pub work_dir: PathBuf,
     /// `--runtime_dir`.
     pub runtime_dir: PathBuf,
-    /// Root of the PATH disk.
-    pub path_disk: PathBuf,
     /// Present agent id.
     pub agent_id: String,
     /// The agent id before this one, whose sandboxes still lie there.

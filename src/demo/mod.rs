@@ -26,6 +26,9 @@ use std::sync::Arc;
 /// Most bytes the scene ever holds, its own overhead included.
 pub const MAX_BYTES: u64 = 256 << 20;
 
+// 8 MiB for checkpoints, directories and half-used blocks.
+const _: () = assert!(tree::INITIAL_BYTES + writers::MAX_BYTES + (8 << 20) <= MAX_BYTES);
+
 /// Why the scene could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {

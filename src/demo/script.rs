@@ -20,8 +20,7 @@ pub const MYSQL_MIB: u64 = 64;
 
 /// Everything the scene is made from, with its files below `home`.
 pub fn cast(home: &Path) -> Cast {
-    let path_disk = home.join("disks/b");
-    let disk_b = DiskSource::Path { root: path_disk.to_string_lossy().into_owned() };
+    let disk_b = DiskSource::Path { root: home.join("disks/b").to_string_lossy().into_owned() };
     let master = id("master");
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
     Cast {
@@ -54,7 +53,6 @@ pub fn cast(home: &Path) -> Cast {
         standalone: "maint-scrub-1".to_owned(),
         orphans: vec![("eng/old".to_owned(), "galera-2".to_owned())],
         missing: vec!["lost-0001".to_owned()],
-        path_disk,
     }
 }
 

@@ -321,6 +321,14 @@ pub fn resolve(roots: &Roots, host_path: &Path) -> Result<PathBuf, DirError> {
     Ok(real)
 }
 
+/// Where a path of the host is reached from this process, its links followed as the host would.
+///
+/// Not the same as [`Roots::inside`] where a link is absolute: below a `--path.rootfs`,
+/// `/var/run -> /run` would lead the kernel to our own `/run`.
+pub fn reach(roots: &Roots, host_path: &Path) -> Result<PathBuf, DirError> {
+    Ok(roots.inside(&resolve(roots, host_path)?))
+}
+
 fn parts(path: &Path) -> impl Iterator<Item = OsString> + '_ {
     path.components().filter_map(|part| match part {
         Component::Normal(name) => Some(name.to_owned()),
@@ -367,6 +375,8 @@ mod tests {
         let resolved = |path: &str| resolve(&roots, Path::new(path));
         assert_eq!(resolved("/var/lib/mesos").unwrap(), Path::new("/data/mesos"));
         assert_eq!(resolved("/").unwrap(), Path::new("/"));
+        let reached = reach(&roots, Path::new("/var/lib/mesos")).unwrap();
+        assert_eq!(reached, host.path().join("data/mesos"));
         // `..` above the root stays there, and a missing part says which.
         let missing = resolved("/data/again").unwrap_err();
         assert_eq!(missing.path, Path::new("/etc"));

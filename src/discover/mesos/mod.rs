@@ -12,3 +12,5 @@ pub mod layout;
 pub mod proto;
 pub mod resource;
 pub mod runtime;
+#[cfg(test)]
+mod testing;

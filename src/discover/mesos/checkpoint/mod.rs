@@ -32,7 +32,8 @@ use super::resource::{ResourceError, all_from_proto};
 use crate::host::names::escape_name;
 use crate::model::{Resource, SourceError};
 
-/// Reads the checkpoint below a work directory, given as it is reached from this process.
+/// Reads the checkpoint below a work directory, given as it is reached from this process
+/// ([`super::dirs::reach`]).
 pub fn read(work_dir: &Path) -> CheckpointFacts {
     let start = Instant::now();
     let mut facts = CheckpointFacts::default();
@@ -94,7 +95,7 @@ fn read_slaves(meta: &Folder, facts: &mut CheckpointFacts) {
         facts.agent_id = latest.as_deref().map(escape_name);
 
         let Some(names) = or_note(slaves.names(), &mut facts.errors) else { return };
-        for agent in names.directories {
+        for agent in found.directories(&slaves, names) {
             let present_agent = latest.as_ref() == Some(&agent);
             let Some(folder) = found.take(present(slaves.child(&agent))).flatten() else {
                 continue;
@@ -152,7 +153,7 @@ fn read_frameworks(
     frameworks: &mut BTreeMap<OsString, FrameworkFacts>,
     found: &mut runs::Found,
 ) {
-    let Some((folder, names)) = found.take(listing(agent_folder, "frameworks")).flatten() else {
+    let Some((folder, names)) = found.listing(agent_folder, "frameworks") else {
         return;
     };
     for name in names {
@@ -192,12 +193,6 @@ fn read_framework(folder: &Folder, name: &OsStr, errors: &mut Vec<SourceError>) 
         principal: info.principal,
         checkpoint: Some(info.checkpoint.unwrap_or(false)),
     }
-}
-
-/// A folder in another one, and the directories in it; absent when it is not there.
-fn listing(folder: &Folder, name: &str) -> Result<Option<(Folder, Vec<OsString>)>, DirError> {
-    let Some(child) = present(folder.child(OsStr::new(name)))? else { return Ok(None) };
-    Ok(present(child.names())?.map(|names| (child, names.directories)))
 }
 
 /// The value, or a note of the error.

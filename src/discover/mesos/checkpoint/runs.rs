@@ -1,10 +1,10 @@
 //! Executors, their runs and the runs' tasks, below one framework of one agent id.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
-use super::{corrupt, listing, many, message, or_note, resources, text_file};
-use crate::discover::mesos::dirs::{DirError, Folder, present};
+use super::{corrupt, many, message, or_note, resources, text_file};
+use crate::discover::mesos::dirs::{DirError, Folder, Names, present};
 use crate::discover::mesos::external;
 use crate::discover::mesos::facts::{ExecutorFacts, TaskFacts};
 use crate::discover::mesos::proto::{self, TaskState, executor_info, status_update_record};
@@ -36,7 +36,7 @@ pub(super) struct Place {
 
 /// Reads every executor of a framework.
 pub(super) fn read(framework: &Folder, place: &Place, found: &mut Found) {
-    let Some((folder, names)) = found.take(listing(framework, "executors")).flatten() else {
+    let Some((folder, names)) = found.listing(framework, "executors") else {
         return;
     };
     for name in names {
@@ -53,11 +53,32 @@ impl Found {
         self.hidden |= value.is_none();
         value
     }
+
+    /// A folder in another one, and the directories in it; absent when it is not there.
+    pub(super) fn listing(
+        &mut self,
+        folder: &Folder,
+        name: &str,
+    ) -> Option<(Folder, Vec<OsString>)> {
+        let child = self.take(present(folder.child(OsStr::new(name)))).flatten()?;
+        let names = self.take(present(child.names())).flatten()?;
+        let directories = self.directories(&child, names);
+        Some((child, directories))
+    }
+
+    /// The directories of a listing. A link among them, but for `latest`, hides what it leads to.
+    pub(super) fn directories(&mut self, folder: &Folder, names: Names) -> Vec<OsString> {
+        for link in names.links.iter().filter(|name| *name != "latest") {
+            let refused = folder.child(link).map(|_| ());
+            self.take(refused);
+        }
+        names.directories
+    }
 }
 
 fn read_executor(folder: &Folder, name: &OsStr, place: &Place, found: &mut Found) {
     let template = describe(folder, name, place, found);
-    let Some((runs, names)) = found.take(listing(folder, "runs")).flatten() else { return };
+    let Some((runs, names)) = found.listing(folder, "runs") else { return };
     for container in names {
         let Some(run) = found.take(present(runs.child(&container))).flatten() else { continue };
         let Some(completed) = found.take(run.has("executor.sentinel")) else { continue };
@@ -103,7 +124,7 @@ fn describe(folder: &Folder, name: &OsStr, place: &Place, found: &mut Found) -> 
 }
 
 fn read_tasks(run: &Folder, executor: &ExecutorFacts, place: &Place, found: &mut Found) {
-    let Some((tasks, names)) = found.take(listing(run, "tasks")).flatten() else { return };
+    let Some((tasks, names)) = found.listing(run, "tasks") else { return };
     for name in names {
         let Some(folder) = found.take(present(tasks.child(&name))).flatten() else { continue };
         let Some(info) = message::<proto::Task>(&folder, "task.info", &mut found.errors) else {

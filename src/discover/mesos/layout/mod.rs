@@ -24,7 +24,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::dirs::{DirError, Folder, Kind, present, resolve};
+use super::dirs::{DirError, Folder, present, resolve};
 use super::facts::{LayoutFacts, MountRoot};
 use crate::host::Roots;
 use crate::host::names::escape_name;
@@ -214,8 +214,4 @@ pub(super) fn too_deep(folder: &Folder) -> SourceError {
         ),
         hint: "no agent makes these: find out who did".to_owned(),
     }
-}
-
-fn is_link(kind: Kind) -> bool {
-    kind == Kind::Link
 }

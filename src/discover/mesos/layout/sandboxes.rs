@@ -4,8 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::{LayoutOptions, MAX_DEPTH, is_link, nested_folder, subfolders, take, too_deep};
-use crate::discover::mesos::dirs::{DirError, Folder, Kind};
+use super::{LayoutOptions, MAX_DEPTH, nested_folder, subfolders, take, too_deep};
+use crate::discover::mesos::dirs::{Cause, DirError, Folder, Kind};
 use crate::discover::mesos::facts::{LayoutFacts, RunDir};
 use crate::host::names::escape_name;
 use crate::model::SourceError;
@@ -21,7 +21,7 @@ pub(super) fn list(
     options: &LayoutOptions<'_>,
     facts: &mut LayoutFacts,
 ) {
-    let mut walk = Walk { options, real_work: real, facts, partial: false, kept: 0 };
+    let mut walk = Walk { options, real_work: real, facts, partial: false, kept: 0, full: false };
     let agents = walk.agents(work);
     let runs = agents.as_ref().map(|names| {
         let mut runs = Vec::new();
@@ -43,6 +43,8 @@ struct Walk<'a> {
     partial: bool,
     /// Nested containers of the present run.
     kept: usize,
+    /// It has more of them than are kept.
+    full: bool,
 }
 
 impl Walk<'_> {
@@ -131,7 +133,7 @@ impl Walk<'_> {
     ) {
         let Some(Some(folder)) = self.take(above.below(&[place])) else { return };
         for name in self.folders(&folder).unwrap_or_default() {
-            self.kept = 0;
+            (self.kept, self.full) = (0, false);
             self.container(&folder, &name, path.join(&name), "", 1, of, runs);
         }
     }
@@ -183,7 +185,7 @@ impl Walk<'_> {
         of: &Place,
         runs: &mut Vec<RunDir>,
     ) {
-        let Some(Some(nested)) = self.take(nested_folder(folder)) else { return };
+        let Some(Some(nested)) = self.take(in_sandbox(nested_folder(folder))) else { return };
         // In a sandbox any link may lie about: only directories count.
         let Some(names) = self.take(nested.names()) else { return };
         if depth >= MAX_DEPTH && !names.directories.is_empty() {
@@ -192,22 +194,23 @@ impl Walk<'_> {
             return;
         }
         for name in names.directories {
+            if self.full {
+                return;
+            }
             if self.kept == MAX_KEPT {
+                self.full = true;
                 self.too_many(&nested, "nested containers");
                 return;
             }
             self.kept += 1;
             let path = path.join("containers").join(&name);
             self.container(&nested, &name, path, id, depth + 1, of, runs);
-            if self.kept == MAX_KEPT {
-                return;
-            }
         }
     }
 
     /// `tasks/<task id>` of a task group's executor: links to the nested sandboxes.
     fn tasks(&mut self, folder: &Folder, run: &mut RunDir) {
-        let Some(Some(tasks)) = self.take(folder.below(&["tasks"])) else { return };
+        let Some(Some(tasks)) = self.take(in_sandbox(folder.below(&["tasks"]))) else { return };
         let Some(names) = self.take(tasks.names()) else { return };
         for name in names.links {
             if run.tasks.len() == MAX_KEPT {
@@ -235,8 +238,8 @@ impl Walk<'_> {
                 continue;
             }
             let mut links = Vec::new();
-            let listed = folder.scan(|name, kind: Kind| {
-                if is_link(kind) {
+            let listed = folder.scan(|name, kind| {
+                if kind == Kind::Link {
                     links.push(name.to_owned());
                 }
                 ControlFlow::Continue(())
@@ -278,6 +281,15 @@ impl Walk<'_> {
             message: format!("list directory {:?}: more than {MAX_KEPT} {what}", folder.path()),
             hint: "the owner of that sandbox made them: the rest is left out".to_owned(),
         });
+    }
+}
+
+/// A task may put a file or link of any name into its sandbox: that is no fault of the agent's
+/// tree, and nothing of the agent's is behind it.
+fn in_sandbox(result: Result<Option<Folder>, DirError>) -> Result<Option<Folder>, DirError> {
+    match result {
+        Err(DirError { cause: Cause::Odd(_), .. }) => Ok(None),
+        other => other,
     }
 }
 

@@ -25,7 +25,7 @@ use super::resource::all_from_proto;
 use crate::host::names::escape_name;
 use crate::model::SourceError;
 
-/// Where to look; every path as it is reached from this process.
+/// Where to look; every path as it is reached from this process ([`super::dirs::reach`]).
 #[derive(Clone, Copy, Debug)]
 pub struct RuntimeOptions<'a> {
     /// The proc filesystem of the host.

@@ -3,6 +3,7 @@
 #[path = "support/replay/mod.rs"]
 mod replay;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -10,6 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
+use plimsoll::discover::mesos::layout;
 use replay::Scene;
 use replay::api::{Api, Mode, SECRET};
 use replay::expected::{ActualSandbox, ActualVolume, Expected, OneOf, compare};
@@ -68,6 +70,28 @@ fn every_scene_loads_and_holds_what_it_expects() {
             assert!(scene.host(&sandbox.path).is_dir(), "{name}: {}", sandbox.path);
         }
         assert!(scene.roots().mountinfo().is_file(), "{name}: mount table");
+    }
+}
+
+#[test]
+fn the_replayed_trees_hold_the_expected_sandboxes_and_no_other() {
+    for name in SCENES {
+        let scene = Scene::load(name);
+        let roots = scene.roots();
+        let facts = layout::list_work_dir(&layout::LayoutOptions {
+            roots: &roots,
+            work_dir: scene.work_dir(),
+            path_disks: &[],
+            mount_disks: &[],
+            look_for_links: false,
+        });
+        assert_eq!(facts.errors, vec![], "{name}");
+        let runs = facts.runs.unwrap().into_iter().chain(facts.standalone.unwrap());
+        let found: BTreeSet<_> =
+            runs.map(|run| (run.container, run.dir.path.display().to_string())).collect();
+        let expected = scene.expected().sandboxes.into_iter();
+        let expected: BTreeSet<_> = expected.map(|s| (s.container, s.path)).collect();
+        assert_eq!(found, expected, "{name}");
     }
 }
 

@@ -258,7 +258,8 @@ fn whole(fixture: &Path, call: &Call) -> Answer {
         value.pointer_mut("/get_containers/containers").and_then(Value::as_array_mut)
     {
         list.retain(|container| {
-            let child = container["container_id"]["parent"].is_object();
+            // The entry's own `container_id` has no parent; only that of its status has.
+            let child = container["container_status"]["container_id"]["parent"].is_object();
             let alone = !child && container["executor_id"].is_null();
             (nested || !child) && (standalone || !alone)
         });

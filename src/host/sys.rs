@@ -49,6 +49,32 @@ pub fn thread_cpu_seconds() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
+/// Whose CPU time [`cpu_seconds`] tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// All threads of this process.
+    Process,
+    /// Children that ended and were waited for.
+    Children,
+}
+
+/// User and system time in seconds, from `getrusage(2)`.
+pub fn cpu_seconds(whose: Whose) -> io::Result<f64> {
+    let who = match whose {
+        Whose::Process => libc::RUSAGE_SELF,
+        Whose::Children => libc::RUSAGE_CHILDREN,
+    };
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::uninit();
+    // SAFETY: the pointer is valid for writing one `rusage`, which is all getrusage does.
+    if unsafe { libc::getrusage(who, usage.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: getrusage succeeded and has filled the whole structure.
+    let usage = unsafe { usage.assume_init() };
+    let seconds = |time: libc::timeval| time.tv_sec as f64 + time.tv_usec as f64 / 1e6;
+    Ok(seconds(usage.ru_utime) + seconds(usage.ru_stime))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +100,7 @@ mod tests {
             sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(7));
         }
         assert!(thread_cpu_seconds() > before);
+        assert!(cpu_seconds(Whose::Process).expect("readable") >= 0.002);
+        assert!(cpu_seconds(Whose::Children).expect("readable") >= 0.0);
     }
 }

@@ -59,8 +59,7 @@ impl HungFs {
         );
         let gate = Arc::new(Gate { state: Mutex::new((Mood::Answer, 0)), changed: Condvar::new() });
         let mut config = fuser::Config::default();
-        config.mount_options =
-            vec![MountOption::FSName("hungfs".into()), MountOption::Subtype("hung".into())];
+        config.mount_options = vec![MountOption::FSName("hungfs".into())];
         let session = fuser::spawn_mount(Served(Arc::clone(&gate)), mount_point, &config)
             .unwrap_or_else(|error| {
                 panic!("cannot mount FUSE on {}: {error}", mount_point.display())

@@ -5,3 +5,4 @@ pub mod daemon;
 pub mod hungfs;
 pub mod mounts;
 pub mod replay;
+pub mod trees;

@@ -38,7 +38,7 @@ impl Walk {
         let stat = retry_on_intr(|| statx(&fd, c"", LOOK | AtFlags::EMPTY_PATH, self.mask))
             .map_err(|errno| WalkError::at("statx", root, errno))?;
         self.totals.add(&stat);
-        let identity = Identity::of(&stat);
+        let identity = Identity::of(&stat, self.mask);
         self.frames.push(Frame::new(name, identity, fd, skip.root()));
         self.skip = skip;
         Ok(true)
@@ -148,7 +148,7 @@ impl Walk {
     fn identity(&self, fd: impl AsFd) -> Result<Identity, Errno> {
         let mask = StatxFlags::INO | (self.mask & StatxFlags::MNT_ID);
         let stat = retry_on_intr(|| statx(fd.as_fd(), c"", LOOK | AtFlags::EMPTY_PATH, mask))?;
-        Ok(Identity::of(&stat))
+        Ok(Identity::of(&stat, mask))
     }
 
     fn open(&mut self, at: impl AsFd, name: &CStr) -> Result<OwnedFd, Errno> {

@@ -83,8 +83,9 @@ struct Identity {
 }
 
 impl Identity {
-    fn of(stat: &Statx) -> Self {
-        let known = stat.stx_mask & StatxFlags::MNT_ID.bits() != 0;
+    /// `asked`: the mask of the call. The kernel fills in a mount id unasked.
+    fn of(stat: &Statx, asked: StatxFlags) -> Self {
+        let known = stat.stx_mask & asked.bits() & StatxFlags::MNT_ID.bits() != 0;
         Self {
             device: u64::from(stat.stx_dev_major) << 32 | u64::from(stat.stx_dev_minor),
             inode: stat.stx_ino,
@@ -281,7 +282,7 @@ impl Walk {
                 Err(Errno::NOENT) => {}
                 Err(errno) => failed = Some(("statx", Some(name.to_owned()), errno)),
                 Ok(stat) => {
-                    let identity = Identity::of(&stat);
+                    let identity = Identity::of(&stat, *mask);
                     if !identity.same_mount(&root) {
                         // Something is mounted there: not this subject's.
                     } else if FileType::from_raw_mode(stat.stx_mode.into()) == FileType::Directory {

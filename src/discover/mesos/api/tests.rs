@@ -230,6 +230,31 @@ fn malformed_answers() {
     }
 }
 
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    /// Flipped bits, wherever they are, never panic.
+    #[test]
+    fn damaged_answers(flips in proptest::collection::vec((0usize..40_000, 0u8..8), 1..6)) {
+        let damage = |name: &str| {
+            let mut body = fixture(&format!("02-live-quota-off/agent-{name}.json"));
+            for (at, bit) in &flips {
+                let length = body.len();
+                body[at % length] ^= 1 << bit;
+            }
+            body
+        };
+        let _ = parse_state(&damage("state"));
+        let _ = parse_tasks(&damage("v1-GET_TASKS"));
+        let _ = parse_executors(&damage("v1-GET_EXECUTORS"));
+        let _ = parse_containers(&damage("v1-GET_CONTAINERS"));
+        let _ = parse_containers_v0(&damage("containers"));
+        let _ = parse_agent(&damage("v1-GET_AGENT"));
+        let _ = parse_flags(&damage("flags"));
+        let _ = parse_gc_pending(&damage("metrics-snapshot"));
+    }
+}
+
 fn config(url: &str) -> ApiConfig {
     ApiConfig { url: url.into(), timeout: Duration::from_secs(5), ..ApiConfig::default() }
 }

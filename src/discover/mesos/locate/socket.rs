@@ -37,7 +37,7 @@ pub(super) fn listening(roots: &Roots, pid: u32, expected: u16) -> Option<Socket
     let found = match socket_inodes(&directory.join("fd")) {
         Some(inodes) => {
             listeners.retain(|listener| inodes.contains(&listener.inode));
-            on_port(&listeners).or_else(|| match listeners.as_slice() {
+            on_port(&listeners).or(match listeners.as_slice() {
                 [only] => Some(*only),
                 _ => None,
             })
@@ -131,5 +131,17 @@ mod tests {
             assert_eq!(parse(line.as_bytes()), [], "{line}");
         }
         assert_eq!(parse(&[0xff; 64]), []);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_harmless(bytes in proptest::collection::vec(0u8.., 0..400)) {
+            parse(&bytes);
+        }
+
+        #[test]
+        fn any_fields_are_harmless(line in "0: [0-9A-F:é]{0,40} x 0A( [0-9a-z]{1,3}){0,8}") {
+            parse(line.as_bytes());
+        }
     }
 }

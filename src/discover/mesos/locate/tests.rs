@@ -239,6 +239,11 @@ fn a_running_process_is_found() {
         .stdin(std::process::Stdio::piped())
         .spawn()
         .unwrap();
+    // Within an exec the arguments are empty for a moment.
+    let arguments = format!("/proc/{}/cmdline", agent.id());
+    while std::fs::read(&arguments).unwrap().is_empty() {
+        std::thread::yield_now();
+    }
     let roots = Roots::default();
     let mut errors = Vec::new();
     let process = process::find(&roots, &mut errors);

@@ -5,6 +5,7 @@
 //! [`host`] is the ground they stand on.
 
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod demo;
 pub mod discover;

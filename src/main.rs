@@ -1,1 +1,17 @@
-fn main() {}
+//! The load line for the storage of a cluster's tasks.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = plimsoll::cli::Args::parse();
+    match plimsoll::commands::run(args) {
+        Ok(code) => code,
+        Err(error) => {
+            // The chain of causes in one line: what, where, why.
+            eprintln!("plimsoll: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -31,11 +31,8 @@ const SCENES: [&str; 10] = [
 /// One round of discovery on a scene, judged without a grace period.
 fn discover(scene: &replay::Scene, mode: Mode, config: MesosConfig) -> Snapshot {
     let api = scene.api(mode);
-    let config = MesosConfig {
-        agent_url: Some(api.url()),
-        timeout: Duration::from_secs(2),
-        ..config
-    };
+    let config =
+        MesosConfig { agent_url: Some(api.url()), timeout: Duration::from_secs(2), ..config };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

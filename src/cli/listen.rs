@@ -53,6 +53,19 @@ impl ListenAddress {
     }
 }
 
+impl ListenAddress {
+    /// What to type into a browser on this host.
+    pub fn browsable(&self) -> String {
+        match &self.host {
+            Host::Any => format!("127.0.0.1:{}", self.port),
+            Host::Address(address) if address.is_unspecified() => {
+                format!("127.0.0.1:{}", self.port)
+            }
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl FromStr for ListenAddress {
     type Err = String;
 

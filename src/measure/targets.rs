@@ -25,13 +25,12 @@ pub fn plan(inventory: &Inventory, mounts: &MountTable, roots: &Roots) -> Vec<Ta
         let subject = Subject::Volume(volume.key.clone());
         Some(target(subject, path, &[], volume.own_filesystem))
     });
-    let sandboxes = inventory
-        .sandboxes
-        .iter()
-        .filter(|sandbox| sandbox.presence == Presence::Present)
-        .map(|sandbox| {
-            let subject = Subject::Sandbox(sandbox.key.clone());
-            target(subject, &sandbox.path, &sandbox.extra_paths, false)
-        });
+    let sandboxes =
+        inventory.sandboxes.iter().filter(|sandbox| sandbox.presence == Presence::Present).map(
+            |sandbox| {
+                let subject = Subject::Sandbox(sandbox.key.clone());
+                target(subject, &sandbox.path, &sandbox.extra_paths, false)
+            },
+        );
     volumes.chain(sandboxes).collect()
 }

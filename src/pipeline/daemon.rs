@@ -20,7 +20,9 @@ use crate::host::{Guard, Roots};
 use crate::judge::{Evidence, VolumeMemory, assemble};
 use crate::measure::targets;
 use crate::measure::usage::{MeterStats, UsageConfig, UsageMeter};
-use crate::model::{CollectorRun, FilesystemSample, Inventory, Snapshot, SourceError, SourceReport};
+use crate::model::{
+    CollectorRun, FilesystemSample, Inventory, Snapshot, SourceError, SourceReport,
+};
 
 use super::filesystems::Filesystems;
 use super::once_log::OnceLog;

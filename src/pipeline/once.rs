@@ -27,12 +27,8 @@ pub struct Discovered {
 
 /// One round of discovery.
 pub fn discover(config: &Config, roots: &Roots, guard: &Arc<Guard>, handle: &Handle) -> Discovered {
-    let mut source = MesosSource::new(
-        config.mesos.clone(),
-        roots.clone(),
-        Arc::clone(guard),
-        handle.clone(),
-    );
+    let mut source =
+        MesosSource::new(config.mesos.clone(), roots.clone(), Arc::clone(guard), handle.clone());
     let round = source.refresh();
     let inventory = Inventory {
         taken_at: now(),

@@ -186,7 +186,13 @@ fn a_work_directory_replaced_by_a_symlink_while_running() {
 fn hostile_names_are_served_escaped() {
     let scene = scene::quiet();
     let role = scene.volume("analytics", "x").parent().expect("a parent").to_path_buf();
-    for name in [&b"new\nline"[..], b"inv\xff\xfealid", b"\x1b[31mred", b"<script>alert(1)</script>", b"quo\"te\\"] {
+    for name in [
+        &b"new\nline"[..],
+        b"inv\xff\xfealid",
+        b"\x1b[31mred",
+        b"<script>alert(1)</script>",
+        b"quo\"te\\",
+    ] {
         std::fs::create_dir(role.join(OsStr::from_bytes(name))).expect("make");
     }
     let daemon = scene.serve();

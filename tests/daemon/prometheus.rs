@@ -43,8 +43,7 @@ impl Prometheus {
     }
 
     fn query(&self, expression: &str) -> Vec<(serde_json::Value, f64)> {
-        let encoded: String =
-            expression.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let encoded: String = expression.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let Some(answer) = self.get(&format!("/api/v1/query?query={encoded}")) else {
             return Vec::new();
         };

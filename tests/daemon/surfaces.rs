@@ -36,8 +36,16 @@ fn volumes_command_and_api_say_the_same() {
             .iter()
             .map(|row| {
                 let names = [
-                    "source", "role", "volume", "disk", "path", "state", "used_bytes",
-                    "quota_bytes", "files", "holders",
+                    "source",
+                    "role",
+                    "volume",
+                    "disk",
+                    "path",
+                    "state",
+                    "used_bytes",
+                    "quota_bytes",
+                    "files",
+                    "holders",
                 ];
                 names.map(|name| row.get(name).expect(name).to_string()).join(" ")
             })

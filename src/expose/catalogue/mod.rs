@@ -13,7 +13,8 @@ pub mod volume;
 pub use reference::reference_markdown;
 
 /// What a family is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A value that goes up and down.
     Gauge,
@@ -35,7 +36,7 @@ impl Kind {
 }
 
 /// One metric family.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, serde::Serialize)]
 pub struct Family {
     /// Name, as in the text format (a counter with its `_total`).
     pub name: &'static str,

@@ -49,8 +49,12 @@ fn resources(encoder: &mut Encoder, agent: &Agent) {
     }
     let numbers: [(_, _, fn(&Amounts) -> Option<f64>); 4] = [
         (&CPUS, &CPUS_ALLOCATED, |amounts| amounts.cpus),
-        (&MEMORY_BYTES, &MEMORY_ALLOCATED_BYTES, |amounts| amounts.memory_bytes.map(|bytes| bytes as f64)),
-        (&DISK_BYTES, &DISK_ALLOCATED_BYTES, |amounts| amounts.disk_bytes.map(|bytes| bytes as f64)),
+        (&MEMORY_BYTES, &MEMORY_ALLOCATED_BYTES, |amounts| {
+            amounts.memory_bytes.map(|bytes| bytes as f64)
+        }),
+        (&DISK_BYTES, &DISK_ALLOCATED_BYTES, |amounts| {
+            amounts.disk_bytes.map(|bytes| bytes as f64)
+        }),
         (&PORTS, &PORTS_ALLOCATED, |amounts| amounts.ports.map(|ports| ports as f64)),
     ];
     for (total, allocated, value) in numbers {

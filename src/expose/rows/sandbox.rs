@@ -79,6 +79,36 @@ impl<'a> From<&'a TaskRef> for TaskRow<'a> {
     }
 }
 
+impl SandboxRow<'_> {
+    /// Every field, in the order of the struct: the columns of a CSV.
+    pub const FIELDS: &'static [&'static str] = &[
+        "source",
+        "framework",
+        "framework_name",
+        "executor",
+        "container",
+        "kind",
+        "containerizer",
+        "role",
+        "path",
+        "agent_id",
+        "state",
+        "reason",
+        "used_bytes",
+        "apparent_bytes",
+        "quota_bytes",
+        "files",
+        "tasks",
+        "enforcement",
+        "method",
+        "filesystem",
+        "modified_timestamp_seconds",
+        "measured_timestamp_seconds",
+        "measure_failed",
+        "measure_error",
+    ];
+}
+
 impl<'a> From<&'a SandboxView> for SandboxRow<'a> {
     fn from(view: &'a SandboxView) -> Self {
         let sandbox = &view.sandbox;

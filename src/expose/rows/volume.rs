@@ -120,6 +120,39 @@ impl<'a> From<&'a MountUse> for MountRow<'a> {
 }
 
 impl<'a> VolumeRow<'a> {
+    /// Every field, in the order of the struct: the columns of a CSV.
+    pub const FIELDS: &'static [&'static str] = &[
+        "source",
+        "role",
+        "volume",
+        "disk",
+        "disk_type",
+        "kind",
+        "path",
+        "state",
+        "reason",
+        "orphan_reason",
+        "used_bytes",
+        "apparent_bytes",
+        "quota_bytes",
+        "available_bytes",
+        "files",
+        "holders",
+        "mounts",
+        "shared",
+        "principal",
+        "reservation",
+        "container_path",
+        "driver",
+        "enforcement",
+        "method",
+        "filesystem",
+        "created_timestamp_seconds",
+        "measured_timestamp_seconds",
+        "measure_failed",
+        "measure_error",
+    ];
+
     /// A row of a volume and the filesystem that holds it, where that is known.
     pub fn new(view: &'a VolumeView, filesystem: Option<&FilesystemSample>) -> Self {
         let volume = &view.volume;

@@ -27,7 +27,12 @@ pub(super) struct Item {
 }
 
 impl Item {
-    fn new(tone: Tone, kind: &'static str, subject: impl Into<String>, text: impl Into<String>) -> Self {
+    fn new(
+        tone: Tone,
+        kind: &'static str,
+        subject: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
         Self { tone, kind, subject: subject.into(), text: text.into(), hint: String::new() }
     }
 
@@ -48,7 +53,12 @@ pub(super) fn items(
     let mut items = Vec::new();
     if snapshot.ready && now - snapshot.taken_at > STALE {
         let age = span(now - snapshot.taken_at);
-        items.push(Item::new(Tone::Bad, "stale", "this page", format!("The newest snapshot is {age} old.")));
+        items.push(Item::new(
+            Tone::Bad,
+            "stale",
+            "this page",
+            format!("The newest snapshot is {age} old."),
+        ));
     }
     sources(snapshot, &mut items);
     filesystems.iter().for_each(|row| filesystem(row, &mut items));
@@ -76,12 +86,19 @@ fn sources(snapshot: &Snapshot, items: &mut Vec<Item>) {
             continue;
         }
         for error in &source.errors {
-            items.push(Item::new(tone, "source", subject.clone(), &*error.message).hint(&*error.hint));
+            items.push(
+                Item::new(tone, "source", subject.clone(), &*error.message).hint(&*error.hint),
+            );
         }
     }
     if let Some(agent) = snapshot.inventory.agent.as_ref().filter(|agent| agent.recovering) {
         let url = agent.url.as_deref().unwrap_or("the agent");
-        items.push(Item::new(Tone::Warn, "agent", url, "The agent is still recovering: its lists are not complete."));
+        items.push(Item::new(
+            Tone::Warn,
+            "agent",
+            url,
+            "The agent is still recovering: its lists are not complete.",
+        ));
     }
 }
 
@@ -89,8 +106,13 @@ fn filesystem(row: &FilesystemRow<'_>, items: &mut Vec<Item>) {
     let subject = || row.mount_point.clone();
     if !row.responsive {
         items.push(
-            Item::new(Tone::Bad, "filesystem", subject(), format!("{} does not answer.", row.device))
-                .hint("Values shown for it are the last ones known."),
+            Item::new(
+                Tone::Bad,
+                "filesystem",
+                subject(),
+                format!("{} does not answer.", row.device),
+            )
+            .hint("Values shown for it are the last ones known."),
         );
     }
     if row.readonly == Some(true) {
@@ -102,10 +124,17 @@ fn filesystem(row: &FilesystemRow<'_>, items: &mut Vec<Item>) {
     let full = |used: f64, what: &str, items: &mut Vec<Item>| {
         if used >= FULL_WARN {
             let tone = if used >= FULL_BAD { Tone::Bad } else { Tone::Warn };
-            items.push(Item::new(tone, "filesystem", subject(), format!("{} of its {what} are used.", percent(used))));
+            items.push(Item::new(
+                tone,
+                "filesystem",
+                subject(),
+                format!("{} of its {what} are used.", percent(used)),
+            ));
         }
     };
-    if let (Some(size), Some(free), Some(available)) = (row.size_bytes, row.free_bytes, row.available_bytes) {
+    if let (Some(size), Some(free), Some(available)) =
+        (row.size_bytes, row.free_bytes, row.available_bytes)
+    {
         // As df: of what ordinary users can have.
         let used = size.saturating_sub(free);
         let whole = used.saturating_add(available);
@@ -126,7 +155,9 @@ fn volume(row: &VolumeRow<'_>, now: f64, items: &mut Vec<Item>) {
         "missing" => items.push(Item::new(Tone::Bad, "missing volume", name(), row.reason)),
         "orphaned" => {
             let size = row.used_bytes.map_or("Bytes not measured yet".into(), bytes);
-            let age = row.created_timestamp_seconds.map_or(String::new(), |at| format!(", {} old", span(now - at)));
+            let age = row
+                .created_timestamp_seconds
+                .map_or(String::new(), |at| format!(", {} old", span(now - at)));
             let path = row.path.as_deref().unwrap_or(row.disk);
             items.push(
                 Item::new(Tone::Warn, "orphan", name(), format!("{size}{age}. {}", row.reason))
@@ -155,7 +186,11 @@ fn sandbox(row: &SandboxRow<'_>, items: &mut Vec<Item>) {
     }
 }
 
-fn fullness(name: impl Fn() -> String, numbers: Option<(u64, u64)>, enforcement: &str) -> Option<Item> {
+fn fullness(
+    name: impl Fn() -> String,
+    numbers: Option<(u64, u64)>,
+    enforcement: &str,
+) -> Option<Item> {
     let (used, quota) = numbers.filter(|(_, quota)| *quota > 0)?;
     let ratio = used as f64 / quota as f64;
     let what = match enforcement {
@@ -178,7 +213,8 @@ fn never_removed(sandboxes: &[SandboxRow<'_>], items: &mut Vec<Item>) {
     let mut sums: BTreeMap<(&str, &str), (usize, u64, &str)> = BTreeMap::new();
     for row in sandboxes.iter().filter(|row| row.kind != "nested") {
         if matches!(row.state, "leaked" | "abandoned") {
-            let framework = if row.framework_name.is_empty() { row.framework } else { row.framework_name };
+            let framework =
+                if row.framework_name.is_empty() { row.framework } else { row.framework_name };
             let sum = sums.entry((row.state, framework)).or_insert((0, 0, row.reason));
             sum.0 += 1;
             sum.1 = sum.1.saturating_add(row.used_bytes.unwrap_or(0));
@@ -186,7 +222,8 @@ fn never_removed(sandboxes: &[SandboxRow<'_>], items: &mut Vec<Item>) {
     }
     for ((state, framework), (number, used, reason)) in sums {
         let kind = if state == "leaked" { "leaked sandboxes" } else { "abandoned sandboxes" };
-        let text = format!("{} hold {}. {reason}", plural(number, "sandbox", "sandboxes"), bytes(used));
+        let text =
+            format!("{} hold {}. {reason}", plural(number, "sandbox", "sandboxes"), bytes(used));
         items.push(
             Item::new(Tone::Warn, kind, framework, text)
                 .hint("The list with paths is at /api/v1/sandboxes."),

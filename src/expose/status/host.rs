@@ -92,7 +92,11 @@ pub(super) fn agent(out: &mut String, row: &AgentRow<'_>) {
         (false, true) => chip(Tone::Warn, "recovering"),
         (false, false) => chip(Tone::Bad, "not answering"),
     };
-    let _ = write!(out, "<dl class=\"facts\"><div><dt>API</dt><dd>{} {state}</dd></div>", esc(row.url.unwrap_or("")));
+    let _ = write!(
+        out,
+        "<dl class=\"facts\"><div><dt>API</dt><dd>{} {state}</dd></div>",
+        esc(row.url.unwrap_or(""))
+    );
     let facts = [
         ("Version", row.version),
         ("Id", row.id),
@@ -171,7 +175,9 @@ pub(super) fn sources(out: &mut String, rows: &[SourceRow<'_>], snapshot: &Snaps
             span(row.duration_seconds),
         );
     }
-    for run in snapshot.collectors.iter().filter(|run| !rows.iter().any(|row| row.collector == run.name)) {
+    for run in
+        snapshot.collectors.iter().filter(|run| !rows.iter().any(|row| row.collector == run.name))
+    {
         let (tone, word) = if run.success { (Tone::Good, "ok") } else { (Tone::Bad, "failed") };
         let _ = write!(
             out,

@@ -169,7 +169,8 @@ pub(super) fn bar(parts: &[Part], line: Option<f64>, says: &str) -> String {
     }
     if let Some(at) = line {
         let at = (at - 0.5).clamp(0.0, 99.0);
-        let _ = write!(out, "<rect class=\"line\" x=\"{at:.2}\" y=\"0\" width=\"1\" height=\"10\"/>");
+        let _ =
+            write!(out, "<rect class=\"line\" x=\"{at:.2}\" y=\"0\" width=\"1\" height=\"10\"/>");
     }
     out.push_str("</svg>");
     out

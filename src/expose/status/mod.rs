@@ -42,7 +42,8 @@ pub fn page(snapshot: &Snapshot, build: &BuildInfo, now: f64) -> String {
     let filesystems = rows::filesystems(snapshot);
     let agent = rows::agent(snapshot);
 
-    let mut out = String::with_capacity(32 * 1024 + 900 * (volumes.len().min(200) + live.len().min(50)));
+    let mut out =
+        String::with_capacity(32 * 1024 + 900 * (volumes.len().min(200) + live.len().min(50)));
     let host = agent.as_ref().and_then(|agent| agent.hostname).unwrap_or("");
     head(&mut out, host);
     let summary = format!(
@@ -143,7 +144,11 @@ fn headline(out: &mut String, ready: bool, items: &[Item], summary: &str) {
     }
     out.push_str("</ul>");
     if items.len() > MAX_ITEMS {
-        let _ = write!(out, "<p class=\"note\">and {} more, shown in the tables below.</p>", items.len() - MAX_ITEMS);
+        let _ = write!(
+            out,
+            "<p class=\"note\">and {} more, shown in the tables below.</p>",
+            items.len() - MAX_ITEMS
+        );
     }
 }
 

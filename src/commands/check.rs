@@ -1,0 +1,204 @@
+//! `plimsoll check`: what works, what is missing, and what to do about it.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::cli::args::{CheckArgs, CheckOutput, GlobalArgs};
+use crate::cli::rows::{ignore_broken_pipe, write_json};
+use crate::host::{Guard, Roots};
+use crate::model::{SourceError, SourceHealth};
+use crate::pipeline::once;
+use crate::text;
+
+use super::{configuration, runtime};
+
+/// Everything the check found.
+#[derive(Debug, Serialize)]
+struct Report {
+    host: Vec<Fact>,
+    agent: Vec<Fact>,
+    sources: Vec<Source>,
+    unresponsive_mounts: Vec<String>,
+    disagreements: Vec<String>,
+    /// Nothing needs attention.
+    ok: bool,
+}
+
+/// One value, and where it came from.
+#[derive(Debug, Serialize)]
+struct Fact {
+    name: &'static str,
+    value: String,
+    origin: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Source {
+    collector: &'static str,
+    health: SourceHealth,
+    target: String,
+    errors: Vec<SourceError>,
+}
+
+pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let loaded = configuration(global)?;
+    let roots = global.roots();
+    let runtime = runtime()?;
+    let guard = Arc::new(Guard::new(roots.clone(), loaded.config.filesystems.timeout));
+    let found = once::discover(&loaded.config, &roots, &guard, runtime.handle());
+
+    let mut report = Report {
+        host: host(&roots),
+        agent: Vec::new(),
+        sources: Vec::new(),
+        unresponsive_mounts: Vec::new(),
+        disagreements: Vec::new(),
+        ok: true,
+    };
+    report.host.push(Fact {
+        name: "configuration",
+        value: loaded.path.map_or("defaults".into(), |path| path.display().to_string()),
+        origin: match loaded.from_env.len() {
+            0 => String::new(),
+            n => format!("and {n} values from the environment"),
+        },
+    });
+    if let Some(resolved) = &found.resolved {
+        let mut fact = |name, value: String, origin: &str| {
+            report.agent.push(Fact { name, value, origin: origin.to_string() });
+        };
+        if let Some(work_dir) = &resolved.work_dir {
+            fact("work_dir", work_dir.value.display().to_string(), &work_dir.origin);
+        }
+        let runtime_dir = &resolved.runtime_dir;
+        fact("runtime_dir", runtime_dir.value.display().to_string(), &runtime_dir.origin);
+        if let Some(url) = &resolved.url {
+            fact("agent_url", url.value.clone(), &url.origin);
+        }
+    }
+    let inventory = &found.inventory;
+    if let Some(agent) = &inventory.agent {
+        let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "not known".into());
+        let mut fact = |name, value| {
+            report.agent.push(Fact { name, value, origin: String::new() });
+        };
+        fact("agent id", known(&agent.id));
+        fact("version", known(&agent.version));
+        fact("volumes", inventory.volumes.len().to_string());
+        fact("sandboxes", inventory.sandboxes.len().to_string());
+    }
+    for source in &inventory.sources {
+        report.ok &= matches!(source.health, SourceHealth::Ok | SourceHealth::Absent);
+        report.sources.push(Source {
+            collector: source.name,
+            health: source.health,
+            target: source.target.clone(),
+            errors: source.errors.clone(),
+        });
+    }
+    report.unresponsive_mounts = guard
+        .unresponsive()
+        .iter()
+        .map(|mount| format!("{} ({})", text::path(&mount.mount_point), mount.op))
+        .collect();
+    report.disagreements = inventory
+        .disagreements
+        .iter()
+        .map(|disagreement| format!("{}: {}", disagreement.subject, disagreement.message))
+        .collect();
+    report.ok &= report.unresponsive_mounts.is_empty() && report.disagreements.is_empty();
+
+    let mut out = std::io::stdout().lock();
+    ignore_broken_pipe(match args.output {
+        CheckOutput::Json => write_json(&mut out, &report),
+        CheckOutput::Text => write_text(&mut out, &report),
+    })?;
+    // A call that is stuck on a hung mount must not keep the command from ending.
+    runtime.shutdown_background();
+    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn host(roots: &Roots) -> Vec<Fact> {
+    let fact = |name, value: Option<String>| Fact {
+        name,
+        value: value.unwrap_or_else(|| "not known".into()),
+        origin: String::new(),
+    };
+    let mut facts = vec![
+        fact("host", sysinfo::System::host_name()),
+        fact("system", sysinfo::System::long_os_version()),
+        fact("kernel", sysinfo::System::kernel_version()),
+    ];
+    let root = rustix::process::geteuid().is_root();
+    facts.push(Fact {
+        name: "user",
+        value: if root { "root".into() } else { rustix::process::geteuid().as_raw().to_string() },
+        origin: match reads_everything() {
+            Some(true) => "can read every directory".into(),
+            _ => "without CAP_DAC_READ_SEARCH: other users' sandboxes and the checkpoint stay \
+                  unread"
+                .into(),
+        },
+    });
+    if *roots != Roots::default() {
+        facts.push(fact("rootfs", Some(roots.rootfs.display().to_string())));
+    }
+    facts
+}
+
+/// CAP_DAC_READ_SEARCH, or CAP_DAC_OVERRIDE which implies it, is in force. Source:
+/// `proc_pid_status(5)`, `capabilities(7)`.
+fn reads_everything() -> Option<bool> {
+    const DAC_OVERRIDE: u64 = 1 << 1;
+    const DAC_READ_SEARCH: u64 = 1 << 2;
+    let status = procfs::process::Process::myself().ok()?.status().ok()?;
+    Some(status.capeff & (DAC_OVERRIDE | DAC_READ_SEARCH) != 0)
+}
+
+fn write_text(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
+    let facts = |out: &mut dyn Write, title: &str, facts: &[Fact]| -> std::io::Result<()> {
+        if facts.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "{title}")?;
+        for fact in facts {
+            let origin = match fact.origin.as_str() {
+                "" => String::new(),
+                origin => format!("  ({})", text::escape(origin)),
+            };
+            writeln!(out, "  {:<14} {}{origin}", fact.name, text::escape(&fact.value))?;
+        }
+        Ok(())
+    };
+    facts(out, "Host", &report.host)?;
+    facts(out, "Agent", &report.agent)?;
+    writeln!(out, "Sources")?;
+    for source in &report.sources {
+        let word = match source.health {
+            SourceHealth::Ok => "ok",
+            SourceHealth::Partial => "partial",
+            SourceHealth::Failed => "FAILED",
+            SourceHealth::Absent => "absent",
+        };
+        writeln!(out, "  {:<17} {word:<8} {}", source.collector, text::escape(&source.target))?;
+        for error in &source.errors {
+            writeln!(out, "      {}: {}", error.reason, text::escape(&error.message))?;
+            writeln!(out, "      → {}", text::escape(&error.hint))?;
+        }
+    }
+    for mount in &report.unresponsive_mounts {
+        writeln!(out, "  {mount} does not answer: nothing below it is measured until it does")?;
+    }
+    for disagreement in &report.disagreements {
+        writeln!(out, "  {}", text::escape(disagreement))?;
+    }
+    let verdict = if report.ok {
+        "All that is there can be read."
+    } else {
+        "Something needs attention; everything else is served all the same."
+    };
+    writeln!(out, "{verdict}")
+}

@@ -1,0 +1,39 @@
+//! `plimsoll demo`: a made-up host in a temporary directory, served exactly as a real one.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::cli::args::{DemoArgs, GlobalArgs};
+use crate::config::{Config, Enabled};
+use crate::demo::Scene;
+
+use super::serve::{Reload, serve};
+
+pub(super) fn run(global: &GlobalArgs, args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    let dir = args.directory.clone().unwrap_or_else(std::env::temp_dir);
+    let scene = Scene::create(&dir).context("make the demo scene")?;
+    let mut config = Config::default();
+    config.mesos.enabled = Enabled::True;
+    config.mesos.work_dir = Some(scene.work_dir().to_path_buf());
+    config.mesos.runtime_dir = Some(scene.runtime_dir().to_path_buf());
+    config.mesos.agent_url = Some(scene.agent_url());
+    // The scene is young: with the usual grace its orphan would be unknown for ten minutes.
+    config.orphans.grace = Duration::ZERO;
+    config.usage.max_age = Duration::from_secs(5);
+    config.usage.cpu_budget = 0.05;
+
+    // To the person who started it, beside the log.
+    let _ = writeln!(
+        std::io::stderr(),
+        "\n  A made-up agent with live writers runs in {}\n  Open http://{}/ for the status page, \
+         /metrics for Prometheus. Ctrl-C ends it and removes the directory.\n",
+        scene.home().display(),
+        args.listen.first().map(|listen| listen.browsable()).unwrap_or_default(),
+    );
+    let code = serve(global, &args.listen, config, Reload { path: None }, false);
+    scene.stop();
+    code
+}

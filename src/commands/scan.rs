@@ -1,0 +1,101 @@
+//! `plimsoll scan PATH…`: measures directory trees as the daemon does, once and without a budget.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::cli::args::{GlobalArgs, ScanArgs};
+use crate::cli::{Column, Rows};
+use crate::host::{Guard, Roots};
+use crate::measure::usage::{How, Target, measure_once};
+use crate::model::{Measured, SourceKind, Subject, VolumeKey};
+use crate::text;
+
+use super::configuration;
+use super::list::{bytes, count, progress_bar, show};
+
+/// What one tree holds, in the words of the metrics.
+#[derive(Debug, Serialize)]
+struct ScanRow {
+    path: String,
+    used_bytes: u64,
+    apparent_bytes: Option<u64>,
+    files: Option<u64>,
+    duration_seconds: f64,
+}
+
+pub(super) fn run(global: &GlobalArgs, args: &ScanArgs) -> anyhow::Result<ExitCode> {
+    let config = configuration(global)?.config;
+    // Paths are the caller's own, not the host's below --path.rootfs.
+    let guard = Arc::new(Guard::new(Roots::default(), config.filesystems.timeout));
+    let mut targets = Vec::new();
+    for path in &args.paths {
+        let path = std::path::absolute(path)
+            .with_context(|| format!("{}: cannot be made absolute", path.display()))?;
+        targets.push(target(&path, &guard));
+    }
+    let bar = progress_bar();
+    let measured = measure_once(&guard, &targets, |done| show(&bar, done));
+    bar.finish_and_clear();
+
+    let mut rows = Vec::new();
+    let mut failed = false;
+    for (target, (_, measured)) in targets.iter().zip(measured) {
+        match row(&target.path, &measured) {
+            Ok(row) => rows.push(row),
+            Err(reason) => {
+                failed = true;
+                // Not the log: this is the answer for this path.
+                let _ =
+                    writeln!(std::io::stderr(), "plimsoll: {}: {reason}", text::path(&target.path));
+            }
+        }
+    }
+    let columns = [
+        Column::right("USED", |row: &ScanRow| bytes(Some(row.used_bytes))),
+        Column::right("APPARENT", |row: &ScanRow| bytes(row.apparent_bytes)),
+        Column::right("FILES", |row: &ScanRow| count(row.files)),
+        Column::left("PATH", |row: &ScanRow| row.path.clone()).shrink(20),
+    ];
+    let fields = &["path", "used_bytes", "apparent_bytes", "files", "duration_seconds"];
+    let table = Rows { columns: &columns, fields };
+    table.print(&rows, args.output.output, !args.output.no_headers)?;
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn target(path: &Path, guard: &Guard) -> Target {
+    let table = guard.table();
+    let skip: Vec<PathBuf> = table.below(path).map(|entry| entry.mount_point.clone()).collect();
+    Target {
+        subject: Subject::Volume(VolumeKey {
+            source: SourceKind::Directories,
+            role: String::new(),
+            volume: path.display().to_string(),
+            disk: String::new(),
+        }),
+        path: path.to_path_buf(),
+        extra: Vec::new(),
+        skip,
+        how: How::Walk,
+        // Whoever names a path wants it walked, wherever it lies.
+        remote: false,
+    }
+}
+
+fn row(path: &Path, measured: &Measured) -> Result<ScanRow, String> {
+    if let Some(failure) = &measured.failure {
+        return Err(failure.message.clone());
+    }
+    let sample = measured.sample.as_ref().ok_or("was not measured")?;
+    Ok(ScanRow {
+        path: text::path_value(path).into_owned(),
+        used_bytes: sample.used_bytes,
+        apparent_bytes: sample.apparent_bytes,
+        files: sample.files,
+        duration_seconds: sample.duration_seconds,
+    })
+}

@@ -1,0 +1,172 @@
+//! `plimsoll serve`: the daemon.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::cli::args::{GlobalArgs, ServeArgs};
+use crate::cli::{ListenAddress, version};
+use crate::config::Config;
+use crate::expose::http::{self, AppState, Reloader};
+use crate::expose::{BuildInfo, Telemetry};
+use crate::pipeline::{Daemon, Settings};
+
+use super::{configuration, runtime};
+
+pub(super) fn run(global: &GlobalArgs, args: &ServeArgs) -> anyhow::Result<ExitCode> {
+    let loaded = configuration(global)?;
+    let from = match &loaded.path {
+        Some(path) => path.display().to_string(),
+        None => "defaults".into(),
+    };
+    tracing::info!(version = version::VERSION, config = from, "Starting");
+    let reload = Reload { path: global.config_file.clone() };
+    serve(global, &args.listen, loaded.config, reload, args.enable_lifecycle)
+}
+
+/// How the configuration is read again.
+pub(super) struct Reload {
+    /// `--config.file`.
+    pub(super) path: Option<PathBuf>,
+}
+
+impl Reload {
+    fn read(&self) -> Result<Config, String> {
+        let loaded = Config::load(self.path.as_deref(), std::env::vars_os());
+        loaded.map(|loaded| loaded.config).map_err(|error| error.to_string())
+    }
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub(super) fn serve(
+    global: &GlobalArgs,
+    listen: &[ListenAddress],
+    config: Config,
+    reload: Reload,
+    lifecycle: bool,
+) -> anyhow::Result<ExitCode> {
+    let runtime = runtime()?;
+    let build = BuildInfo {
+        version: version::VERSION.into(),
+        revision: version::REVISION.into(),
+        rustversion: version::RUSTC.into(),
+    };
+    let telemetry = Arc::new(Telemetry::new(&build).context("register our own metrics")?);
+    let max_series = config.metrics.max_series;
+    // The port is taken before anything is read, so that a second daemon ends at once.
+    let listeners = runtime.block_on(bind_all(listen))?;
+    let daemon = Daemon::start(Settings {
+        config,
+        roots: global.roots(),
+        handle: runtime.handle().clone(),
+        telemetry: Arc::clone(&telemetry),
+    })
+    .context("start the threads of the daemon")?;
+
+    let apply = Arc::new(daemon.reconfigure());
+    let reload = Arc::new(reload);
+    let take_up: Arc<dyn Fn() -> Result<(), String> + Send + Sync> = Arc::new(move || {
+        let config = reload.read()?;
+        apply(config);
+        tracing::info!("Configuration reloaded");
+        Ok(())
+    });
+    let mut state = AppState::new(daemon.snapshot(), telemetry, build);
+    state.max_series = max_series;
+    if lifecycle {
+        let take_up = Arc::clone(&take_up);
+        let reloader: Reloader = Arc::new(move || {
+            let take_up = Arc::clone(&take_up);
+            Box::pin(async move {
+                tokio::task::spawn_blocking(move || take_up())
+                    .await
+                    .map_err(|error| error.to_string())?
+            })
+        });
+        state.reload = Some(reloader);
+    }
+    runtime.block_on(serve_until_told(listeners, Arc::new(state), take_up))?;
+    tracing::info!("Stopping");
+    drop(daemon);
+    // A request to a slow agent may still be under way; it holds nothing that must be written.
+    runtime.shutdown_background();
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve_until_told(
+    listeners: Vec<TcpListener>,
+    state: Arc<AppState>,
+    take_up: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+) -> anyhow::Result<()> {
+    let (stop, stopped) = watch::channel(false);
+    let servers: Vec<_> = listeners
+        .into_iter()
+        .map(|listener| {
+            let mut stopped = stopped.clone();
+            let told = async move {
+                // An error means the sender is gone, which is a stop, too.
+                let _ = stopped.wait_for(|stop| *stop).await;
+            };
+            tokio::spawn(http::serve(listener, Arc::clone(&state), told))
+        })
+        .collect();
+    let mut hangup = signal(SignalKind::hangup()).context("handle SIGHUP")?;
+    let mut terminate = signal(SignalKind::terminate()).context("handle SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("handle SIGINT")?;
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => {
+                let take_up = Arc::clone(&take_up);
+                let outcome = tokio::task::spawn_blocking(move || take_up()).await;
+                if let Ok(Err(error)) = outcome {
+                    tracing::error!(error, "Configuration not reloaded, the old one stays in force");
+                }
+            }
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    let _ = stop.send(true);
+    for server in servers {
+        server.await.context("the HTTP server")??;
+    }
+    Ok(())
+}
+
+async fn bind_all(addresses: &[ListenAddress]) -> anyhow::Result<Vec<TcpListener>> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let listener = bind(address).await?;
+        let local = listener.local_addr().context("read the address we listen on")?;
+        tracing::info!(address = %local, "Listening");
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+async fn bind(address: &ListenAddress) -> anyhow::Result<TcpListener> {
+    let candidates: Vec<SocketAddr> =
+        address.candidates().with_context(|| format!("--web.listen-address {address}"))?;
+    let mut last = None;
+    for candidate in candidates {
+        match TcpListener::bind(candidate).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = Some((candidate, error)),
+        }
+    }
+    let (candidate, error) = last.ok_or_else(|| anyhow!("{address}: no address to listen on"))?;
+    let hint = match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            "; is another Plimsoll running? Choose another with --web.listen-address"
+        }
+        std::io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege",
+        _ => "",
+    };
+    Err(anyhow!("cannot listen on {candidate}: {error}{hint}"))
+}

@@ -127,9 +127,24 @@ fn a_hung_mount_costs_one_thread_and_delays_nothing_else() {
         std::thread::sleep(Duration::from_millis(5));
     }
 
+    a_new_filesystem_in_its_place_answers(&hung_at);
     a_panic_is_an_error();
     idle_workers_end();
     links_within_a_root();
+}
+
+fn a_new_filesystem_in_its_place_answers(place: &Path) {
+    let fs = HungFs::mount(place);
+    let guard = guard();
+    fs.set(Mood::Hang);
+    assert_eq!(size(&guard, &place.join("file")).unwrap_err().reason(), "unresponsive");
+    support::mounts::lazy_umount(place);
+    let tmpfs = Mounted::tmpfs(place, "1m");
+    std::fs::write(place.join("file"), "ab").unwrap();
+    assert_eq!(size(&guard, &place.join("file")).unwrap(), 2);
+    assert_eq!((guard.threads(), guard.unresponsive().len()), (2, 1));
+    drop(tmpfs);
+    drop(fs);
 }
 
 fn a_panic_is_an_error() {

@@ -105,7 +105,9 @@ fn every_subject_is_measured_and_followed() {
     std::os::unix::fs::symlink(dir.path(), dir.path().join("way")).unwrap();
     let updates = Arc::new(AtomicU32::new(0));
     let told = Arc::clone(&updates);
-    let count = move || drop(told.fetch_add(1, Ordering::Relaxed));
+    let count = move || {
+        told.fetch_add(1, Ordering::Relaxed);
+    };
     let meter = UsageMeter::start(guard(), quick(), count).unwrap();
     let names = ["small", "middle", "large"];
     let mut targets: Vec<Target> = names.map(|name| target(name, &dir.path().join(name))).into();
@@ -211,14 +213,25 @@ fn a_disk_of_its_own_is_measured_by_statfs_and_can_be_unmounted() {
     assert_eq!(once[0].1.sample.unwrap().used_bytes, used);
     assert_eq!(once[0].1.sample.unwrap().files, sample.files);
 
-    // Unmounted in the midst of measuring: no descriptor is kept between slices. One that is
+    meter.shutdown();
+
+    // Unmounted in the midst of a slow walk: no descriptor is kept between slices. One that is
     // under way for a few milliseconds may be in the way of a first try.
+    let slow = UsageConfig { bootstrap_cpu_budget: 0.002, slice_inodes: 10, ..quick() };
+    let meter = start(&guard(), slow);
+    meter.set_targets(vec![Target { how: How::OwnFilesystem, ..target("disk", &disk) }]);
+    let until = Instant::now() + Duration::from_secs(20);
+    while meter.stats().inodes_total == 0 {
+        assert!(Instant::now() < until, "the walk never begins");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let tries = (0..50).take_while(|_| {
         let failed = !mounted.umount();
         std::thread::sleep(Duration::from_millis(if failed { 10 } else { 0 }));
         failed
     });
     assert!(tries.count() < 5, "measuring keeps the disk busy");
+    assert_eq!(meter.results()[&subject("disk")].sample.unwrap().files, None, "was under way");
     let gone = eventually(&meter, "disk", "missing", |m| reason(m) == "missing");
     assert_eq!(gone.sample.unwrap().used_bytes, used);
     assert!(gone.failure.unwrap().message.contains("no filesystem is mounted there"));

@@ -88,7 +88,7 @@ fn storage_volume(name: &str, mib: u64, container_path: &str) -> Resource {
 
 fn search_index(disk_b: &DiskSource) -> Resource {
     scalar("disk", 64.0).on(disk_b.clone()).reserved(STORAGE, Some(STORAGE_PRINCIPAL)).volume(
-        "search-0",
+        "search-index-0",
         STORAGE_PRINCIPAL,
         "index",
     )

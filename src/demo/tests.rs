@@ -109,10 +109,10 @@ fn the_tree_lists_as_a_real_work_directory() {
         "eng/storage:cassandra-0",
         "eng/storage:mysql-0",
         "eng/storage:orders-db-0",
-        "eng/storage:search-0",
+        "eng/storage:search-index-0",
     ];
     assert_eq!(volumes, meant, "lost-0001 is gone");
-    let on_disk = facts.volumes.iter().find(|v| v.id == "search-0").unwrap();
+    let on_disk = facts.volumes.iter().find(|v| v.id == "search-index-0").unwrap();
     assert_eq!(on_disk.disk_root.as_ref(), Some(&disks[0]));
 }
 

@@ -15,7 +15,7 @@ const MIB: u64 = 1 << 20;
 const FILES: [(&str, &str, u64); 12] = [
     ("cassandra-0", "ks/orders/mc-1-big-Data.db", 6 * MIB),
     ("mysql-0", "ibdata1", super::writers::MYSQL_START),
-    ("search-0", "segments/_0.cfs", 10 * MIB),
+    ("search-index-0", "segments/_0.cfs", 10 * MIB),
     ("orders-db-0", "base/16384/2619", 6 * MIB),
     ("archive-2025", "2025-06.tar", 8 * MIB),
     ("galera-2", "ibdata1", 10 * MIB),

@@ -163,6 +163,11 @@ impl MountTable {
             .take_while(move |entry| entry.mount_point.starts_with(path))
     }
 
+    /// The mount with this id.
+    pub fn by_id(&self, id: u64) -> Option<&MountEntry> {
+        self.by_id.get(&id).map(|&index| &self.entries[index])
+    }
+
     /// The mounts a path look-up passes through, the outermost first, the one that holds `path` last.
     pub fn chain(&self, path: &Path) -> Vec<&MountEntry> {
         self.follow(path).into_iter().map(|index| &self.entries[index]).collect()
@@ -378,6 +383,32 @@ mod tests {
         assert_eq!(table.entries[1].source, "");
         assert_eq!(table.entries[1].super_options, "rw");
         assert_eq!(unescape(b"\\9\\04\\"), b"\\9\\04\\");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_end_in_a_table(
+            lines in proptest::collection::vec(
+                "[0-9]{1,2} [0-9]{1,2} [0-9]:[0-9] / (/[ab\\\\0-4]{0,5}){1,3} rw( shared:1)? -? [a-z]{0,3} d rw",
+                0..20,
+            ),
+            noise in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
+            path in "(/[ab]{0,2}){0,4}",
+        ) {
+            let mut text = lines.join("\n").into_bytes();
+            let count = text.split(|&b| b == b'\n').filter(|line| !line.is_empty()).count();
+            let table = MountTable::parse(&text);
+            proptest::prop_assert_eq!(table.entries.len() + table.malformed, count);
+            let path = Path::new(&path);
+            if let Some(entry) = table.containing(path) {
+                proptest::prop_assert!(path.starts_with(&entry.mount_point));
+            }
+            for entry in table.below(path) {
+                proptest::prop_assert!(entry.mount_point.starts_with(path) && entry.mount_point != path);
+            }
+            text.extend(noise);
+            let _ = MountTable::parse(&text).containing(path);
+        }
     }
 
     #[test]

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::io::retry_on_intr;
 
+use crate::host::errno::{self, Outcome};
 use crate::host::{Guard, GuardError, MountEntry, MountTable, Ticket};
 use crate::model::{FilesystemSample, FilesystemUsage};
 
@@ -27,6 +29,10 @@ pub struct FilesystemReport {
 /// Measures filesystems and remembers their last numbers, for those that stop to answer.
 #[derive(Debug, Default)]
 pub struct FilesystemMeter {
+    /// Id of the mount that holds each path, as long as this mount table is in force: following the
+    /// links of ten thousand paths each round would cost more than all else here.
+    placed: HashMap<PathBuf, u64>,
+    table: Arc<MountTable>,
     last: HashMap<((u32, u32), PathBuf), FilesystemUsage>,
 }
 
@@ -36,40 +42,23 @@ impl FilesystemMeter {
     pub fn measure(&mut self, guard: &Guard, paths: &[PathBuf]) -> FilesystemReport {
         let table = guard.table();
         let mut report = FilesystemReport::default();
+        let held = self.place(guard, &table, paths, &mut report.errors);
         let mut found: BTreeMap<(u32, u32), (&MountEntry, bool)> = BTreeMap::new();
-        for path in paths {
-            let (holder, answers) = match guard.resolve(path) {
-                Ok(real) => (table.containing(&guard.on_host(&real)), true),
-                // Where the look-up got stuck is as far as this path can be placed.
-                Err(GuardError::Unresponsive { mount_point, .. }) => {
-                    (table.at(&mount_point), false)
-                }
-                // Not there (yet): the place where it would be.
-                Err(GuardError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                    (table.containing(&guard.on_host(path)), true)
-                }
-                Err(error) => {
-                    report.errors.push(error.to_string());
-                    continue;
-                }
-            };
-            let Some(entry) = holder else { continue };
-            let shown = canonical(&table, entry);
+        for (path, entry, answers) in held {
+            let (shown, all_answer) =
+                found.entry(entry.device).or_insert_with(|| (canonical(&table, entry), true));
+            *all_answer &= answers;
             report.mount_points.insert(path.clone(), shown.mount_point.clone());
-            found.entry(entry.device).or_insert((shown, answers)).1 &= answers;
         }
         let asked: Vec<_> = found
             .into_values()
-            .map(|(entry, answers)| (entry, if answers { Some(ask(guard, entry)) } else { None }))
+            .map(|(entry, answers)| (entry, answers.then(|| ask(guard, entry))))
             .collect();
         for (entry, ticket) in asked {
-            let answer = ticket.map(|ticket| ticket.and_then(Ticket::wait));
             let key = (entry.device, entry.mount_point.clone());
             let mut responsive = true;
-            match answer {
-                Some(Ok(Ok(usage))) => {
-                    self.last.insert(key.clone(), usage);
-                }
+            match ticket.map(|ticket| ticket.and_then(Ticket::wait)) {
+                Some(Ok(Ok(usage))) => drop(self.last.insert(key.clone(), usage)),
                 Some(Ok(Err(source))) => {
                     report.errors.push(format!("statfs {}: {source}", entry.mount_point.display()));
                 }
@@ -91,6 +80,50 @@ impl FilesystemMeter {
         // Unmounted ones are forgotten: their numbers are nobody's.
         self.last.retain(|(device, point), _| table.at(point).is_some_and(|e| e.device == *device));
         report
+    }
+
+    /// The mount that holds each path, and whether the way there answered.
+    fn place<'a>(
+        &mut self,
+        guard: &Guard,
+        table: &'a Arc<MountTable>,
+        paths: &'a [PathBuf],
+        errors: &mut Vec<String>,
+    ) -> Vec<(&'a PathBuf, &'a MountEntry, bool)> {
+        let mut known = std::mem::take(&mut self.placed);
+        if !Arc::ptr_eq(table, &self.table) {
+            known.clear();
+            self.table = Arc::clone(table);
+        }
+        let mut held = Vec::with_capacity(paths.len());
+        for path in paths {
+            let (entry, answers) = match known.remove(path) {
+                Some(id) => (table.by_id(id), true),
+                None => match guard.resolve(path) {
+                    Ok(real) => (table.containing(&guard.on_host(&real)), true),
+                    // Where the look-up got stuck is as far as this path can be placed.
+                    Err(GuardError::Unresponsive { mount_point, .. }) => {
+                        (table.at(&mount_point), false)
+                    }
+                    // Not there (yet): the place where it would be.
+                    Err(GuardError::Io { source, .. })
+                        if errno::outcome_of(&source) == Outcome::Gone =>
+                    {
+                        (table.containing(&guard.on_host(path)), true)
+                    }
+                    Err(error) => {
+                        errors.push(error.to_string());
+                        continue;
+                    }
+                },
+            };
+            let Some(entry) = entry else { continue };
+            if answers {
+                self.placed.insert(path.clone(), entry.id);
+            }
+            held.push((path, entry, answers));
+        }
+        held
     }
 }
 

@@ -55,7 +55,8 @@ pub struct UsageSample {
 /// Why a subject has no fresh value.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MeasureFailure {
-    /// Short fixed word for metrics: `permission`, `io`, `unresponsive`, `missing`, `replaced`, `remote`.
+    /// Short fixed word for metrics: `permission`, `io`, `unresponsive`, `missing`, `replaced`,
+    /// `remote`, `disturbed` (moved about during the pass), `too_large`, `internal`.
     pub reason: &'static str,
     /// What and where.
     pub message: String,

@@ -106,15 +106,16 @@ impl Entry {
     }
 
     /// Backs off after a failure: the first time a disturbed tree is tried again at once; then
-    /// 5 s, 10 s, … up to a quarter of an hour (a minute for what may come back at any time).
-    pub(super) fn back_off(&mut self, reason: &str, now: Instant) {
-        let most = if matches!(reason, "unresponsive" | "disturbed") { 60 } else { 900 };
-        let seconds = match (reason, self.failures) {
-            ("disturbed", 0) => 0,
-            (_, n) => (5_u64 << n.min(8)).min(most),
+    /// after a twelfth of the age asked for (5 s), twice that, … up to a quarter of an hour; a
+    /// minute for what may come back at any time.
+    pub(super) fn back_off(&mut self, reason: &str, now: Instant, asked: Duration) {
+        let most = if matches!(reason, "unresponsive" | "disturbed") { asked } else { asked * 15 };
+        let rest = match (reason, self.failures) {
+            ("disturbed", 0) => Duration::ZERO,
+            (_, n) => (asked / 12 * (1 << n.min(8))).min(most),
         };
         self.failures = self.failures.saturating_add(1);
-        self.not_before = Some(now + Duration::from_secs(seconds));
+        self.not_before = Some(now + rest);
         self.active = None;
     }
 
@@ -228,5 +229,101 @@ impl Book {
 impl Record {
     fn settle(&mut self) {
         self.measured.failure = self.statfs_failure.clone().or_else(|| self.walk_failure.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::model::{SandboxKey, SourceKind};
+
+    fn subject() -> Subject {
+        Subject::Sandbox(SandboxKey {
+            source: SourceKind::Mesos,
+            framework: "f".into(),
+            executor: "e".into(),
+            container: "c".into(),
+        })
+    }
+
+    fn entry(kind: Kind, now: Instant) -> Entry {
+        let target = Target {
+            subject: subject(),
+            path: Path::new("/x").into(),
+            extra: Vec::new(),
+            skip: Vec::new(),
+            how: How::Walk,
+            remote: false,
+        };
+        Entry::new(Arc::new(target), kind, (0, 0), now)
+    }
+
+    fn failure(reason: &'static str) -> MeasureFailure {
+        MeasureFailure { reason, message: String::new(), at: 1.0 }
+    }
+
+    #[test]
+    fn backing_off_has_bounds() {
+        let (now, asked) = (Instant::now(), Duration::from_secs(60));
+        let rests = |reason: &str| {
+            let mut entry = entry(Kind::Walk, now);
+            let mut rest = || {
+                entry.back_off(reason, now, asked);
+                (entry.ready_at(asked) - now).as_secs()
+            };
+            (0..12).map(|_| rest()).collect::<Vec<u64>>()
+        };
+        assert_eq!(rests("io"), [5, 10, 20, 40, 80, 160, 320, 640, 900, 900, 900, 900]);
+        assert_eq!(rests("disturbed")[..5], [0, 10, 20, 40, 60]);
+        assert_eq!(rests("unresponsive")[11], 60);
+        let mut entry = entry(Kind::OwnWalk, now);
+        entry.succeeded(now);
+        assert_eq!(entry.ready_at(asked), now + asked * 5);
+    }
+
+    #[test]
+    fn a_failed_pass_keeps_the_last_value() {
+        let mut book = Book::default();
+        let totals = Totals { used_bytes: 10, apparent_bytes: 7, files: 2, newest_mtime: None };
+        book.walked(&subject(), Kind::Walk, &totals, 5.0, 1.0);
+        book.failed(&subject(), Kind::Walk, failure("io"));
+        let measured = book.snapshot()[&subject()].clone();
+        assert_eq!(measured.sample.map(|sample| sample.used_bytes), Some(10));
+        assert_eq!(measured.failure.map(|failure| failure.reason), Some("io"));
+        book.walked(&subject(), Kind::Walk, &totals, 6.0, 1.0);
+        assert_eq!(book.snapshot()[&subject()].failure, None);
+    }
+
+    #[test]
+    fn an_own_filesystem_joins_two_passes() {
+        let mut book = Book::default();
+        let totals = Totals { used_bytes: 10, apparent_bytes: 7, files: 2, newest_mtime: None };
+        // Without the use itself a walk says nothing.
+        book.walked(&subject(), Kind::OwnWalk, &totals, 4.0, 1.0);
+        assert_eq!(book.snapshot()[&subject()].sample, None);
+        book.statfs(&subject(), 4096, 5.0, 0.0);
+        book.walked(&subject(), Kind::OwnWalk, &totals, 6.0, 1.0);
+        book.statfs(&subject(), 8192, 7.0, 0.0);
+        let sample = UsageSample {
+            used_bytes: 8192,
+            apparent_bytes: Some(7),
+            files: Some(2),
+            method: Method::Statfs,
+            measured_at: 7.0,
+            duration_seconds: 0.0,
+        };
+        assert_eq!(book.snapshot()[&subject()].sample, Some(sample));
+        // What fails is told until that very thing succeeds.
+        book.failed(&subject(), Kind::OwnWalk, failure("permission"));
+        book.statfs(&subject(), 8192, 8.0, 0.0);
+        let reason =
+            |book: &mut Book| book.snapshot()[&subject()].failure.as_ref().map(|f| f.reason);
+        assert_eq!(reason(&mut book), Some("permission"));
+        book.walked(&subject(), Kind::OwnWalk, &totals, 9.0, 1.0);
+        assert_eq!(reason(&mut book), None);
+        book.forget(|_| true);
+        assert!(book.snapshot().is_empty());
     }
 }

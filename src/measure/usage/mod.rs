@@ -10,6 +10,7 @@ mod meter;
 mod once;
 mod order;
 mod pass;
+mod scheduler;
 mod skip;
 mod target;
 mod walk;

@@ -5,10 +5,10 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
 use super::entry::{Book, Kind};
-use super::meter::{nothing_mounted, timestamp};
+use super::meter::{not_walked, nothing_mounted, timestamp};
 use super::pass;
 use super::target::{How, Target};
-use super::walk::{Progress, Walk};
+use super::walk::{Progress, Totals};
 use crate::host::{Guard, GuardError, errno};
 use crate::model::{MeasureFailure, Measured, Subject};
 
@@ -74,10 +74,7 @@ fn one(guard: &Guard, target: &Target, events: &Sender<Event>) -> Measured {
     let subject = &target.subject;
     let fail = |reason, message| MeasureFailure { reason, message, at: timestamp() };
     if target.remote && target.how == How::Walk {
-        let message = format!(
-            "{}: on a network or user-space filesystem, which is not walked",
-            target.path.display()
-        );
+        let message = not_walked(&target.path);
         book.failed(subject, Kind::Walk, fail("remote", message));
     }
     for &kind in Kind::of(target) {
@@ -119,20 +116,9 @@ fn statfs(guard: &Guard, target: &Target) -> Result<u64, Failure> {
     }
 }
 
-fn walk(
-    guard: &Guard,
-    target: &Target,
-    events: &Sender<Event>,
-) -> Result<super::walk::Totals, Failure> {
+fn walk(guard: &Guard, target: &Target, events: &Sender<Event>) -> Result<Totals, Failure> {
     let root = pass::resolve(guard, &target.path).map_err(refused)?;
-    let mut skip = pass::mounts_below(guard, &target.path, &root, &target.skip);
-    let mut extra = Vec::new();
-    for path in &target.extra {
-        let real = pass::resolve(guard, path).unwrap_or_else(|_| path.clone());
-        skip.extend(pass::mounts_below(guard, path, &real, &target.skip));
-        extra.push(real);
-    }
-    let mut walk = Box::new(Walk::new(&root, &extra, &skip));
+    let mut walk = Box::new(pass::walk(guard, target, &root));
     loop {
         let slice = guard
             .run(&root, "walk", move || pass::slice(walk, SLICE_INODES, false))

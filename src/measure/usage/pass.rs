@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Mode, OFlags, StatxAttributes, StatxFlags, fstatvfs, open, statx};
 use rustix::io::retry_on_intr;
 
+use super::target::Target;
 use super::walk::{Progress, Walk};
 use crate::host::sys::{IoClass, set_io_class, thread_cpu_seconds};
 use crate::host::{Guard, GuardError};
@@ -55,14 +56,21 @@ pub(super) fn resolve(guard: &Guard, path: &Path) -> Result<PathBuf, GuardError>
     }
 }
 
-/// What a walk of `root` (resolved, `path` before) must leave alone: what was named, and what the
-/// mount table shows now.
-pub(super) fn mounts_below(
-    guard: &Guard,
-    path: &Path,
-    root: &Path,
-    named: &[PathBuf],
-) -> Vec<PathBuf> {
+/// A walk of a target whose resolved path is `root`. It leaves alone what the target names and
+/// what the mount table shows now.
+pub(super) fn walk(guard: &Guard, target: &Target, root: &Path) -> Walk {
+    let mut skip = mounts_below(guard, &target.path, root, &target.skip);
+    let mut extra = Vec::new();
+    for path in &target.extra {
+        // One that cannot be followed is looked at by its own name, and fails there.
+        let real = resolve(guard, path).unwrap_or_else(|_| path.clone());
+        skip.extend(mounts_below(guard, path, &real, &target.skip));
+        extra.push(real);
+    }
+    Walk::new(root, &extra, &skip)
+}
+
+fn mounts_below(guard: &Guard, path: &Path, root: &Path, named: &[PathBuf]) -> Vec<PathBuf> {
     let table = guard.table();
     let host_root = guard.on_host(root);
     let shown = table.below(&host_root).map(|entry| guard.roots().inside(&entry.mount_point));

@@ -1,0 +1,405 @@
+//! Whose slice is next, and what becomes of it: one thread for all subjects.
+//!
+//! The slices themselves run on the [guard](crate::host::guard)'s workers. One that does not come
+//! back is left there (its worker drops the walk should it ever return) and the scheduler goes on
+//! with subjects on other filesystems.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::budget::Bucket;
+use super::entry::{Active, Entry, Kind};
+use super::meter::{Inbox, Shared, lock, not_walked, nothing_mounted, timestamp};
+use super::order::{self, Candidate, OLDEST_SHARE};
+use super::pass::{self, Slice};
+use super::target::{How, MeterStats, Target, UsageConfig};
+use super::walk::{Progress, Totals};
+use crate::host::sys::thread_cpu_seconds;
+use crate::host::{Guard, GuardError, Ticket, errno};
+use crate::model::{MeasureFailure, Subject};
+
+/// How long the scheduler waits for one slice before it turns to other filesystems.
+const PATIENCE: Duration = Duration::from_millis(150);
+/// Updates are told at most this often.
+const UPDATE_EVERY: Duration = Duration::from_millis(200);
+
+/// What a worker brings back.
+enum Done {
+    Walk(Slice),
+    Statfs(std::io::Result<Option<u64>>, f64),
+}
+
+struct Flight {
+    id: u64,
+    device: (u32, u32),
+    began: Instant,
+    ticket: Ticket<Done>,
+}
+
+pub(super) struct Scheduler {
+    guard: Arc<Guard>,
+    config: UsageConfig,
+    shared: Arc<Shared>,
+    entries: BTreeMap<u64, Entry>,
+    ids: HashMap<(Subject, Kind), u64>,
+    next_id: u64,
+    flights: Vec<Flight>,
+    steady: Bucket,
+    bootstrap: Bucket,
+    /// CPU seconds owed to the subject that waited longest.
+    oldest_credit: f64,
+    stats: MeterStats,
+    changed: bool,
+    updated: Option<Instant>,
+}
+
+impl Scheduler {
+    pub(super) fn new(guard: Arc<Guard>, config: UsageConfig, shared: Arc<Shared>) -> Self {
+        let now = Instant::now();
+        Self {
+            steady: Bucket::new(config.cpu_budget, now),
+            bootstrap: Bucket::new(config.bootstrap_cpu_budget, now),
+            guard,
+            config,
+            shared,
+            entries: BTreeMap::new(),
+            ids: HashMap::new(),
+            next_id: 0,
+            flights: Vec::new(),
+            oldest_credit: 0.0,
+            stats: MeterStats::default(),
+            changed: false,
+            updated: None,
+        }
+    }
+
+    pub(super) fn run(mut self, on_update: &dyn Fn()) {
+        let mut wait = Duration::ZERO;
+        let mut own_cpu = thread_cpu_seconds();
+        loop {
+            let (targets, config) = {
+                let inbox = lock(&self.shared.inbox);
+                let idle = |inbox: &mut Inbox| {
+                    !inbox.stop && inbox.targets.is_none() && inbox.config.is_none()
+                };
+                let (mut inbox, _) = self
+                    .shared
+                    .wake
+                    .wait_timeout_while(inbox, wait, idle)
+                    .unwrap_or_else(PoisonError::into_inner);
+                if inbox.stop {
+                    return;
+                }
+                (inbox.targets.take(), inbox.config.take())
+            };
+            if let Some(config) = config {
+                self.steady.set_rate(config.cpu_budget);
+                self.bootstrap.set_rate(config.bootstrap_cpu_budget);
+                self.config = config;
+            }
+            if let Some(targets) = targets {
+                self.accept(targets);
+            }
+            self.land();
+            let now = Instant::now();
+            self.steady.fill(now);
+            self.bootstrap.fill(now);
+            wait = match self.choose(now) {
+                Ok((id, oldest)) => {
+                    self.work(id, oldest);
+                    Duration::ZERO
+                }
+                Err(wait) => wait,
+            };
+            // The scheduler's own work is part of the cost.
+            let cpu = thread_cpu_seconds();
+            self.steady.take(cpu - own_cpu);
+            self.stats.cpu_seconds_total += cpu - own_cpu;
+            own_cpu = cpu;
+            self.tell(on_update, &mut wait);
+        }
+    }
+
+    /// Publishes the account, and that results changed.
+    fn tell(&mut self, on_update: &dyn Fn(), wait: &mut Duration) {
+        let rested = self.updated.is_none_or(|at| at.elapsed() >= UPDATE_EVERY);
+        if !rested {
+            if self.changed {
+                *wait = (*wait).min(UPDATE_EVERY);
+            }
+            return;
+        }
+        let now = Instant::now();
+        let owed = |entry: &Entry| {
+            entry.age(now).saturating_sub(entry.max_age(self.config.max_age)).as_secs_f64()
+        };
+        let stats = &mut self.stats;
+        stats.debt_seconds = self.entries.values().map(owed).fold(0.0, f64::max);
+        let primary = || self.entries.values().filter(|entry| entry.kind != Kind::OwnWalk);
+        stats.pending = primary().filter(|entry| entry.last_good.is_none()).count();
+        stats.subjects = primary().count();
+        stats.active = self.entries.values().filter(|entry| entry.active.is_some()).count();
+        *lock(&self.shared.stats) = stats.clone();
+        self.updated = Some(now);
+        if std::mem::take(&mut self.changed) {
+            on_update();
+        }
+    }
+
+    fn accept(&mut self, targets: Vec<Target>) {
+        let now = Instant::now();
+        let mut ids = HashMap::new();
+        let mut named = HashSet::new();
+        for target in targets {
+            named.insert(target.subject.clone());
+            let target = Arc::new(target);
+            if target.remote && target.how == How::Walk {
+                let message = not_walked(&target.path);
+                let failure = MeasureFailure { reason: "remote", message, at: timestamp() };
+                lock(&self.shared.book).failed(&target.subject, Kind::Walk, failure);
+            }
+            for &kind in Kind::of(&target) {
+                let key = (target.subject.clone(), kind);
+                let known = self.ids.get(&key).copied().filter(|id| {
+                    self.entries.get(id).is_some_and(|entry| {
+                        let old = &entry.target;
+                        old.path == target.path
+                            && old.extra == target.extra
+                            && old.how == target.how
+                    })
+                });
+                let id = match known {
+                    Some(id) => {
+                        if let Some(entry) = self.entries.get_mut(&id) {
+                            entry.target = Arc::clone(&target);
+                        }
+                        id
+                    }
+                    None => {
+                        // Another place: what was measured there is not this one's.
+                        if self.ids.contains_key(&key) {
+                            lock(&self.shared.book).forget(|subject| *subject == key.0);
+                        }
+                        let device = self.guard.device(&target.path);
+                        self.next_id += 1;
+                        let entry = Entry::new(Arc::clone(&target), kind, device, now);
+                        self.entries.insert(self.next_id, entry);
+                        self.next_id
+                    }
+                };
+                ids.insert(key, id);
+            }
+        }
+        let kept: HashSet<u64> = ids.values().copied().collect();
+        self.entries.retain(|id, _| kept.contains(id));
+        self.ids = ids;
+        lock(&self.shared.book).forget(|subject| !named.contains(subject));
+        self.changed = true;
+    }
+
+    /// Whose turn it is, and whether as the one that waited longest; else how long to wait.
+    fn choose(&self, now: Instant) -> Result<(u64, bool), Duration> {
+        let max_age = self.config.max_age;
+        let in_flight: HashSet<(u32, u32)> = self.flights.iter().map(|f| f.device).collect();
+        let mut wait = Duration::from_secs(1);
+        if !self.flights.is_empty() {
+            wait = Duration::from_millis(20);
+        }
+        let mut ready: Vec<Candidate> = Vec::new();
+        for (&id, entry) in &self.entries {
+            if entry.in_flight || in_flight.contains(&entry.device) {
+                continue;
+            }
+            let at = entry.ready_at(max_age);
+            if at > now {
+                wait = wait.min(at - now);
+            } else {
+                ready.push(entry.candidate(id, now, max_age));
+            }
+        }
+        if let Some(id) = order::first(&ready) {
+            if self.bootstrap.open() {
+                return Ok((id, false));
+            }
+            wait = wait.min(self.bootstrap.wait());
+        }
+        let oldest = self.oldest_credit > 0.0;
+        if let Some(id) = order::again(&ready, oldest) {
+            if self.steady.open() {
+                return Ok((id, oldest));
+            }
+            wait = wait.min(self.steady.wait());
+        }
+        Err(wait.max(Duration::from_millis(1)))
+    }
+
+    /// Starts a pass if none is under way, and hands its next slice to the filesystem's worker.
+    fn work(&mut self, id: u64, oldest: bool) {
+        let began = Instant::now();
+        let started = match self.prepare(id).and_then(|()| self.launch(id)) {
+            Ok(ticket) => ticket,
+            Err((reason, message)) => return self.fail(id, reason, message),
+        };
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        entry.in_flight = true;
+        let flight = Flight { id, device: entry.device, began, ticket: started };
+        let before = self.stats.cpu_seconds_total;
+        self.flights.push(flight);
+        let last = self.flights.len() - 1;
+        if let Some(result) = self.flights[last].ticket.poll(PATIENCE) {
+            self.flights.pop();
+            self.finish(id, began, result);
+        }
+        let spent = self.stats.cpu_seconds_total - before;
+        self.oldest_credit += spent * if oldest { OLDEST_SHARE - 1.0 } else { OLDEST_SHARE };
+        self.oldest_credit = self.oldest_credit.clamp(-1.0, 1.0);
+    }
+
+    fn prepare(&mut self, id: u64) -> Result<(), (&'static str, String)> {
+        let Some(entry) = self.entries.get_mut(&id) else { return Ok(()) };
+        if entry.active.is_some() {
+            return Ok(());
+        }
+        let target = &entry.target;
+        let root =
+            pass::resolve(&self.guard, &target.path).map_err(|e| (e.reason(), e.to_string()))?;
+        entry.device = self.guard.device(&root);
+        if entry.kind != Kind::Walk {
+            let table = self.guard.table();
+            if table.at(&self.guard.on_host(&root)).is_none() {
+                return Err(("missing", nothing_mounted(&root)));
+            }
+        }
+        let walk =
+            (entry.kind != Kind::Statfs).then(|| Box::new(pass::walk(&self.guard, target, &root)));
+        entry.active = Some(Active { walk, root, inodes: 0, started: Instant::now(), cpu: 0.0 });
+        Ok(())
+    }
+
+    fn launch(&mut self, id: u64) -> Result<Ticket<Done>, (&'static str, String)> {
+        let gone = || ("missing", "no longer asked for".to_owned());
+        let active = self.entries.get_mut(&id).and_then(|entry| entry.active.as_mut());
+        let active = active.ok_or_else(gone)?;
+        let (root, limit, max) =
+            (active.root.clone(), self.config.slice_limit, self.config.slice_inodes);
+        let ticket = match active.walk.take() {
+            Some(walk) => self
+                .guard
+                .start(&root, "walk", limit, move || Done::Walk(pass::slice(walk, max, true))),
+            None => {
+                let path = root.clone();
+                self.guard.start(&root, "statfs", self.guard.limit(), move || {
+                    let cpu = thread_cpu_seconds();
+                    let result = pass::own_filesystem(&path);
+                    Done::Statfs(result, thread_cpu_seconds() - cpu)
+                })
+            }
+        };
+        ticket.map_err(|error| (error.reason(), error.to_string()))
+    }
+
+    /// Takes in what came back meanwhile.
+    fn land(&mut self) {
+        let mut index = 0;
+        while index < self.flights.len() {
+            match self.flights[index].ticket.poll(Duration::ZERO) {
+                Some(result) => {
+                    let flight = self.flights.swap_remove(index);
+                    self.finish(flight.id, flight.began, result);
+                }
+                None => index += 1,
+            }
+        }
+    }
+
+    fn finish(&mut self, id: u64, began: Instant, result: Result<Done, GuardError>) {
+        let now = Instant::now();
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.in_flight = false;
+        }
+        match result {
+            Err(error) => self.fail(id, error.reason(), error.to_string()),
+            Ok(Done::Statfs(result, cpu)) => {
+                self.charge(id, cpu);
+                let Some(entry) = self.entries.get_mut(&id) else { return };
+                let path = &entry.target.path;
+                match result {
+                    Ok(Some(used)) => {
+                        entry.succeeded(now);
+                        let seconds = (now - began).as_secs_f64();
+                        let subject = &entry.target.subject;
+                        lock(&self.shared.book).statfs(subject, used, timestamp(), seconds);
+                        self.count("complete");
+                    }
+                    Ok(None) => {
+                        let message = nothing_mounted(path);
+                        self.fail(id, "missing", message);
+                    }
+                    Err(error) => {
+                        let message = format!("statfs {}: {error}", path.display());
+                        self.fail(id, errno::reason(&error), message);
+                    }
+                }
+            }
+            Ok(Done::Walk(slice)) => {
+                self.stats.inodes_total += slice.inodes;
+                self.charge(id, slice.cpu_seconds);
+                let Some(entry) = self.entries.get_mut(&id) else { return };
+                let Some(active) = &mut entry.active else { return };
+                active.cpu += slice.cpu_seconds;
+                active.inodes += slice.inodes;
+                match slice.progress {
+                    Progress::More => active.walk = Some(slice.walk),
+                    Progress::Failed(error) => {
+                        let message = format!("{}: {error}", entry.target.path.display());
+                        self.fail(id, error.reason, message);
+                    }
+                    Progress::Done(totals) => self.complete(id, &totals, now),
+                }
+            }
+        }
+    }
+
+    /// A whole walk: publishes it and learns what it cost and how the subject grows.
+    fn complete(&mut self, id: u64, totals: &Totals, now: Instant) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Some(active) = &entry.active else { return };
+        let (cost, seconds) = (active.cpu, active.started.elapsed().as_secs_f64());
+        let subject = &entry.target.subject;
+        let (mut book, at) = (lock(&self.shared.book), timestamp());
+        if let Some((used, then)) = book.used(subject) {
+            let change = totals.used_bytes as f64 - used as f64;
+            let asked = self.config.max_age.as_secs_f64();
+            let fresh = order::weight(change / (at - then).max(1.0), totals.used_bytes, asked);
+            // Half of what it was: growth that comes in bursts is remembered.
+            entry.weight = fresh.max(entry.weight / 2.0).max(1.0);
+        }
+        book.walked(subject, entry.kind, totals, at, seconds);
+        drop(book);
+        entry.cost = cost;
+        entry.succeeded(now);
+        self.count("complete");
+    }
+
+    /// Charges the bucket that the work was admitted by.
+    fn charge(&mut self, id: u64, cpu: f64) {
+        self.stats.cpu_seconds_total += cpu;
+        let first = self.entries.get(&id).is_some_and(|entry| entry.last_good.is_none());
+        let bucket = if first { &mut self.bootstrap } else { &mut self.steady };
+        bucket.take(cpu);
+    }
+
+    fn fail(&mut self, id: u64, reason: &'static str, message: String) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        entry.back_off(reason, Instant::now(), self.config.max_age);
+        let failure = MeasureFailure { reason, message, at: timestamp() };
+        lock(&self.shared.book).failed(&entry.target.subject, entry.kind, failure);
+        self.count(reason);
+    }
+
+    fn count(&mut self, outcome: &'static str) {
+        *self.stats.passes_total.entry(outcome).or_default() += 1;
+        self.changed = true;
+    }
+}

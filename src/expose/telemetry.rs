@@ -128,7 +128,7 @@ mod tests {
         telemetry.usage_cpu(f64::NAN);
         telemetry.usage_cpu(-1.0);
         telemetry.usage_inodes(10);
-        telemetry.usage_pass(PassOutcome::Failed);
+        telemetry.usage_passes("permission", 1);
         telemetry.usage_backlog(12.5, 3);
         let text = telemetry.render(Format::Text);
         for line in [
@@ -136,7 +136,7 @@ mod tests {
             "plimsoll_usage_cpu_seconds_total 1.5",
             "plimsoll_usage_inodes_total 10",
             "plimsoll_usage_passes_total{outcome=\"complete\"} 0",
-            "plimsoll_usage_passes_total{outcome=\"failed\"} 1",
+            "plimsoll_usage_passes_total{outcome=\"permission\"} 1",
             "plimsoll_usage_debt_seconds 12.5",
             "plimsoll_usage_pending_subjects 3",
             "plimsoll_build_info{revision=\"abc\",rustversion=\"1.88\",version=\"1.2.3\"} 1",

@@ -21,6 +21,8 @@ pub mod resource;
 pub mod runtime;
 pub mod settings;
 mod source;
+#[cfg(test)]
+mod testing;
 mod watched;
 
 pub use source::{MesosSource, Round};

@@ -170,7 +170,7 @@ fn a_work_directory_replaced_by_a_symlink_while_running() {
     std::fs::write(outside.join("secret"), vec![1; 3_000_000]).expect("write");
     std::fs::rename(&volume, volume.with_extension("aside")).expect("move");
     std::os::unix::fs::symlink(&outside, &volume).expect("link");
-    let error = error_of(&daemon, "mesos_layout", "symlink");
+    let error = error_of(&daemon, "mesos_layout", "malformed");
     assert!(error["message"].as_str().expect("text").contains("wh-0001"), "{error}");
     for volume in daemon.json("/api/v1/volumes").as_array().expect("an array") {
         assert!(volume["used_bytes"].as_u64().unwrap_or(0) < 3_000_000, "{volume}");

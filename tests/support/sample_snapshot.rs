@@ -410,6 +410,7 @@ pub fn sandbox(
         enforcement: Enforcement::SoftKill,
         measured: measured(used),
         filesystem: Some("/var/lib/mesos".into()),
+        expected_removal: (state == SandboxState::AwaitingGc).then_some(NOW + 3600.0),
     }
 }
 
@@ -445,6 +446,7 @@ fn filesystem(mount_point: &str, size: u64, free: u64) -> FilesystemSample {
             measured_at: NOW - 10.0,
         }),
         unattributed_bytes: Some(7 * GIB as i64),
+        promised_bytes: Some(size / 2),
     }
 }
 

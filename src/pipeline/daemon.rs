@@ -15,8 +15,10 @@ use tokio::runtime::Handle;
 use crate::config::Config;
 use crate::discover::mesos::MesosSource;
 use crate::discover::watch::DirectoryWatch;
+use crate::expose::render::series_dropped;
 use crate::expose::telemetry::Telemetry;
 use crate::host::{Guard, Roots};
+use crate::judge::findings::{Facts, FindingMemory};
 use crate::judge::{Evidence, VolumeMemory, assemble};
 use crate::measure::targets;
 use crate::measure::usage::{MeterStats, UsageConfig, UsageMeter};
@@ -77,6 +79,7 @@ struct Shared {
 struct State {
     inventory: Arc<Inventory>,
     memory: VolumeMemory,
+    findings: FindingMemory,
     filesystems: Vec<FilesystemSample>,
     filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
     collectors: BTreeMap<&'static str, CollectorRun>,
@@ -325,7 +328,16 @@ impl Shared {
             count(&self.telemetry, &counted, &stats);
             counted = stats;
             sequence += 1;
-            self.snapshot.store(Arc::new(self.assemble(sequence)));
+            let mut made = self.assemble(sequence);
+            let config = self.config.load();
+            made.findings = self.state().findings.update(&Facts {
+                snapshot: &made,
+                thresholds: &config.conditions,
+                series_dropped: series_dropped(&made, config.metrics.max_series),
+                debt_seconds: counted.debt_seconds,
+                now: made.taken_at,
+            });
+            self.snapshot.store(Arc::new(made));
             // What is raised during the least gap is seen after it.
             std::thread::sleep(LEAST_PUBLISH_GAP);
             self.publish.wait(PUBLISH_EVERY);

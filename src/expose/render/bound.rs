@@ -18,7 +18,7 @@ const NESTED_SERIES: usize = 4;
 /// Series of the three subjects named `other`, of one filesystem, and of one sum of finished
 /// sandboxes.
 const OTHER_SERIES: usize = 16;
-const FILESYSTEM_SERIES: usize = 10;
+const FILESYSTEM_SERIES: usize = 11;
 const FINISHED_SERIES: usize = 3;
 
 /// Framework and state by which finished sandboxes are summed.

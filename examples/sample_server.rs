@@ -31,7 +31,9 @@ async fn main() -> anyhow::Result<()> {
     };
     let telemetry = Arc::new(Telemetry::new(&build)?);
     let state = AppState::new(Arc::new(ArcSwap::from_pointee(snapshot)), telemetry, build);
-    let listener = tokio::net::TcpListener::bind(&address).await.with_context(|| format!("listening on {address}"))?;
+    let listener = tokio::net::TcpListener::bind(&address)
+        .await
+        .with_context(|| format!("listening on {address}"))?;
     println!("http://{address}/");
     serve(listener, Arc::new(state), std::future::pending()).await?;
     Ok(())

@@ -194,7 +194,11 @@ mod tests {
                 resource("gpus", 1.0, Some("db")),
                 shared_volume(50.0),
             ],
-            allocated: Some(vec![resource("cpus", 0.2, None), shared_volume(50.0), shared_volume(50.0)]),
+            allocated: Some(vec![
+                resource("cpus", 0.2, None),
+                shared_volume(50.0),
+                shared_volume(50.0),
+            ]),
             ..Agent::default()
         };
         let mebibyte = 1_048_576;

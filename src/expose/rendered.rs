@@ -60,7 +60,9 @@ impl Rendered {
         }];
         let tail = telemetry.render(format);
         let plain = || {
-            lazy.plain.get_or_init(|| render(&self.snapshot, format, self.max_series).text.into()).clone()
+            lazy.plain
+                .get_or_init(|| render(&self.snapshot, format, self.max_series).text.into())
+                .clone()
         };
         if !gzip {
             return vec![plain(), tail.into()];
@@ -152,9 +154,10 @@ fn deflate(data: &[u8], flush: FlushCompress, out: &mut Vec<u8>) {
         match stream.compress_vec(&data[read..], out, flush) {
             Ok(Status::StreamEnd) => return,
             // All is read, and there was room for more: nothing is left inside.
-            Ok(_) if stream.total_in() as usize == data.len()
-                && out.len() < out.capacity()
-                && !matches!(flush, FlushCompress::Finish) =>
+            Ok(_)
+                if stream.total_in() as usize == data.len()
+                    && out.len() < out.capacity()
+                    && !matches!(flush, FlushCompress::Finish) =>
             {
                 return;
             }
@@ -185,7 +188,8 @@ mod tests {
 
     #[test]
     fn start_and_tail_make_one_member() {
-        let noise: Vec<u8> = (0..300_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let noise: Vec<u8> =
+            (0..300_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
         for data in [&b""[..], b"a", b"abc abc abc abc", &noise, &vec![b'x'; 3_000_000]] {
             assert!(unpack(&gzip(data)) == data);
             let packed = pack(data);

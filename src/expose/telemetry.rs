@@ -2,7 +2,9 @@
 
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
-use prometheus::{Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{
+    Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 
 use super::catalogue::{Family, own};
 use super::exposition::{Format, write_gathered};
@@ -60,7 +62,10 @@ impl Telemetry {
     pub fn new(build: &BuildInfo) -> Result<Self, prometheus::Error> {
         let telemetry = Self {
             registry: Registry::new(),
-            source_errors: IntCounterVec::new(opts(&own::SOURCE_ERRORS), own::SOURCE_ERRORS.labels)?,
+            source_errors: IntCounterVec::new(
+                opts(&own::SOURCE_ERRORS),
+                own::SOURCE_ERRORS.labels,
+            )?,
             usage_cpu_seconds: Counter::with_opts(opts(&own::USAGE_CPU_SECONDS))?,
             usage_inodes: IntCounter::with_opts(opts(&own::USAGE_INODES))?,
             usage_passes: IntCounterVec::new(opts(&own::USAGE_PASSES), own::USAGE_PASSES.labels)?,
@@ -68,9 +73,7 @@ impl Telemetry {
             usage_pending_subjects: IntGauge::with_opts(opts(&own::USAGE_PENDING_SUBJECTS))?,
         };
         let build_info = IntGaugeVec::new(opts(&own::BUILD_INFO), own::BUILD_INFO.labels)?;
-        build_info
-            .with_label_values(&[&build.version, &build.revision, &build.rustversion])
-            .set(1);
+        build_info.with_label_values(&[&build.version, &build.revision, &build.rustversion]).set(1);
         for outcome in PassOutcome::ALL {
             telemetry.usage_passes.with_label_values(&[outcome.as_str()]);
         }
@@ -138,7 +141,11 @@ mod tests {
 
     #[test]
     fn counts_and_ends_the_page() {
-        let build = BuildInfo { version: "1.2.3".into(), revision: "abc".into(), rustversion: "1.88".into() };
+        let build = BuildInfo {
+            version: "1.2.3".into(),
+            revision: "abc".into(),
+            rustversion: "1.88".into(),
+        };
         let telemetry = Telemetry::new(&build).expect("names are valid");
         telemetry.source_error("mesos_api", "timeout");
         telemetry.source_error("mesos_api", "timeout");

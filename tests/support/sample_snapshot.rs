@@ -22,8 +22,17 @@ pub fn well() -> Snapshot {
             volume("cassandra", "data-0", DiskType::Mount, "/mnt/ssd0", 120 * GIB, Some(200 * GIB)),
             volume("eng/storage", "journal", DiskType::Root, "ROOT", 3 * GIB, Some(10 * GIB)),
         ],
-        sandboxes: vec![sandbox("cassandra", "node-0", SandboxState::Live, 800 * MIB, Some(2 * GIB))],
-        filesystems: vec![filesystem("/mnt/ssd0", 400 * GIB, 270 * GIB), filesystem("/var/lib/mesos", 500 * GIB, 210 * GIB)],
+        sandboxes: vec![sandbox(
+            "cassandra",
+            "node-0",
+            SandboxState::Live,
+            800 * MIB,
+            Some(2 * GIB),
+        )],
+        filesystems: vec![
+            filesystem("/mnt/ssd0", 400 * GIB, 270 * GIB),
+            filesystem("/var/lib/mesos", 500 * GIB, 210 * GIB),
+        ],
         collectors: vec![run("filesystems", true), run("mesos_api", true), run("usage", true)],
         ready: true,
         ..Snapshot::default()
@@ -84,15 +93,24 @@ pub fn troubled() -> Snapshot {
 }
 
 fn volumes() -> Vec<VolumeView> {
-    let mut full = volume("cassandra", "4a1f0c7e-commitlog", DiskType::Path, "/mnt/path1", 47 * GIB, Some(50 * GIB));
+    let mut full = volume(
+        "cassandra",
+        "4a1f0c7e-commitlog",
+        DiskType::Path,
+        "/mnt/path1",
+        47 * GIB,
+        Some(50 * GIB),
+    );
     full.enforcement = Enforcement::HardQuota;
-    let mut over = volume("galera", "mariadb-1-data", DiskType::Root, "ROOT", 26 * GIB, Some(20 * GIB));
+    let mut over =
+        volume("galera", "mariadb-1-data", DiskType::Root, "ROOT", 26 * GIB, Some(20 * GIB));
     over.enforcement = Enforcement::SoftKill;
     let mut orphan = volume("hdfs", "datanode-3-old", DiskType::Path, "/mnt/path1", 88 * GIB, None);
     orphan.state = VolumeState::Orphaned;
     orphan.orphan_reason = Some(OrphanReason::Destroyed);
     orphan.reason = "Its volume was destroyed and the data stayed.".into();
     orphan.volume.holders.clear();
+    orphan.volume.mounts.clear();
     orphan.volume.created = Some(NOW - 41.0 * 86_400.0);
     orphan.volume.reservation = None;
     let mut missing = volume("mysql", "binlog", DiskType::Root, "ROOT", 0, Some(20 * GIB));
@@ -101,15 +119,22 @@ fn volumes() -> Vec<VolumeView> {
     missing.measured = Measured::default();
     missing.volume.presence = Presence::Missing;
     missing.volume.holders.clear();
-    let mut idle = volume("eng/storage", "journal", DiskType::Root, "ROOT", 3 * GIB, Some(10 * GIB));
+    missing.volume.mounts.clear();
+    let mut idle =
+        volume("eng/storage", "journal", DiskType::Root, "ROOT", 3 * GIB, Some(10 * GIB));
     idle.state = VolumeState::Idle;
     idle.reason = "No running task uses it.".into();
     idle.volume.holders.clear();
-    let mut shared = volume("mongo", "shared-backups", DiskType::Mount, "/mnt/ssd0", 310 * GIB, Some(400 * GIB));
+    idle.volume.mounts.clear();
+    let mut shared =
+        volume("mongo", "shared-backups", DiskType::Mount, "/mnt/ssd0", 310 * GIB, Some(400 * GIB));
     shared.volume.shared = true;
-    shared.measured.sample = shared.measured.sample.map(|sample| UsageSample { method: Method::Statfs, ..sample });
+    shared.measured.sample =
+        shared.measured.sample.map(|sample| UsageSample { method: Method::Statfs, ..sample });
     shared.enforcement = Enforcement::Filesystem;
-    shared.volume.holders = (0..5).map(|n| Holder { read_only: n > 0, ..holder("mongo", &format!("reader-{n}"), "backups") }).collect();
+    shared.volume.holders = (0..5)
+        .map(|n| Holder { read_only: n > 0, ..holder("mongo", &format!("reader-{n}"), "backups") })
+        .collect();
     let mut hostile = volume(
         "<script>alert(1)</script>",
         "evil\"\\\nname\u{202e}txt",
@@ -131,6 +156,14 @@ fn volumes() -> Vec<VolumeView> {
     docker.volume.key.source = SourceKind::Docker;
     docker.volume.kind = VolumeKind::DockerVolume;
     docker.volume.driver = Some("local".into());
+    docker.volume.path = Some("/var/lib/docker/volumes/grafana-storage/_data".into());
+    docker.volume.holders = vec![Holder {
+        container: "grafana".into(),
+        executor: String::new(),
+        task: String::new(),
+        ..holder("", "", "/var/lib/grafana")
+    }];
+    docker.volume.holders[0].framework.clear();
     docker.volume.reservation = None;
     docker.enforcement = Enforcement::None;
     let mut unknown = volume("spark", "scratch", DiskType::Root, "ROOT", GIB, Some(8 * GIB));
@@ -138,7 +171,14 @@ fn volumes() -> Vec<VolumeView> {
     unknown.reason = "The checkpoint could not be read whole.".into();
     unknown.enforcement = Enforcement::Unknown;
     let mut all = vec![full, over, orphan, missing, idle, shared, hostile, docker, unknown];
-    all.push(volume("cassandra", "data-0", DiskType::Mount, "/mnt/ssd1", 120 * GIB, Some(200 * GIB)));
+    all.push(volume(
+        "cassandra",
+        "data-0",
+        DiskType::Mount,
+        "/mnt/ssd1",
+        120 * GIB,
+        Some(200 * GIB),
+    ));
     all.sort_by(|a, b| a.volume.key.cmp(&b.volume.key));
     all
 }
@@ -155,7 +195,11 @@ fn sandboxes() -> Vec<SandboxView> {
     let mut pod = sandbox("mongo", "pod-1", SandboxState::Live, 420 * MIB, Some(GIB));
     pod.sandbox.kind = SandboxKind::Executor(Some(ExecutorKind::Default));
     pod.sandbox.tasks = ["db", "backup"]
-        .map(|name| TaskRef { id: format!("{name}-1"), name: name.into(), container: format!("{}.{name}", pod.sandbox.key.container) })
+        .map(|name| TaskRef {
+            id: format!("{name}-1"),
+            name: name.into(),
+            container: format!("{}.{name}", pod.sandbox.key.container),
+        })
         .to_vec();
     let mut nested = sandbox("mongo", "pod-1", SandboxState::Live, 400 * MIB, None);
     nested.sandbox.key.container.push_str(".db");
@@ -171,15 +215,25 @@ fn sandboxes() -> Vec<SandboxView> {
     fresh.measured = Measured::default();
     all.extend([pod, nested, docker, standalone, fresh]);
     for n in 0..37 {
-        all.push(sandbox("jenkins", &format!("build-{n}"), SandboxState::AwaitingGc, 300 * MIB, Some(GIB)));
+        all.push(sandbox(
+            "jenkins",
+            &format!("build-{n}"),
+            SandboxState::AwaitingGc,
+            300 * MIB,
+            Some(GIB),
+        ));
     }
     for n in 0..6 {
-        let mut leaked = sandbox("spark", &format!("lost-{n}"), SandboxState::Leaked, 2 * GIB, None);
-        leaked.reason = "Neither the API nor the checkpoint knows the run: the agent will never remove it.".into();
+        let mut leaked =
+            sandbox("spark", &format!("lost-{n}"), SandboxState::Leaked, 2 * GIB, None);
+        leaked.reason =
+            "Neither the API nor the checkpoint knows the run: the agent will never remove it."
+                .into();
         all.push(leaked);
     }
     let mut unmeasured = sandbox("spark", "lost-9", SandboxState::Leaked, 0, None);
-    unmeasured.reason = "Neither the API nor the checkpoint knows the run: the agent will never remove it.".into();
+    unmeasured.reason =
+        "Neither the API nor the checkpoint knows the run: the agent will never remove it.".into();
     unmeasured.measured = Measured::default();
     all.push(unmeasured);
     let mut abandoned = sandbox("old-batch", "job-1", SandboxState::Abandoned, 700 * MIB, None);
@@ -203,7 +257,13 @@ fn filesystems() -> Vec<FilesystemSample> {
     readonly.usage = readonly.usage.map(|usage| FilesystemUsage { readonly: true, ..usage });
     let mut unsplit = filesystem("/mnt/ssd0", 420 * GIB, 90 * GIB);
     unsplit.unattributed_bytes = None;
-    let mut all = vec![nearly_full, hung, readonly, unsplit, filesystem("/var/lib/mesos", 500 * GIB, 210 * GIB)];
+    let mut all = vec![
+        nearly_full,
+        hung,
+        readonly,
+        unsplit,
+        filesystem("/var/lib/mesos", 500 * GIB, 210 * GIB),
+    ];
     all.sort_by(|a, b| a.mount_point.cmp(&b.mount_point));
     all
 }
@@ -220,12 +280,25 @@ pub fn scaled(volumes: usize) -> Snapshot {
     };
     let mut uuid = move || {
         let (a, b) = (random(), random());
-        format!("{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}", a >> 32, a & 0xffff, (a >> 16) & 0xfff, b & 0xfff, b >> 16)
+        format!(
+            "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+            a >> 32,
+            a & 0xffff,
+            (a >> 16) & 0xfff,
+            b & 0xfff,
+            b >> 16
+        )
     };
     snapshot.volumes = (0..volumes)
         .map(|n| {
-            let mut view =
-                volume(&format!("team-{}/service", n % 40), &uuid(), DiskType::Root, "ROOT", 4096 * (n as u64 + 77_777), Some(10 * GIB));
+            let mut view = volume(
+                &format!("team-{}/service", n % 40),
+                &uuid(),
+                DiskType::Root,
+                "ROOT",
+                4096 * (n as u64 + 77_777),
+                Some(10 * GIB),
+            );
             view.volume.holders[0].container = uuid();
             view
         })
@@ -233,7 +306,13 @@ pub fn scaled(volumes: usize) -> Snapshot {
     snapshot.sandboxes = (0..volumes)
         .map(|n| {
             let executor = format!("service.{}", uuid());
-            let mut view = sandbox(&format!("team-{}", n % 40), &executor, SandboxState::Live, 4096 * (n as u64 + 55_555), Some(GIB));
+            let mut view = sandbox(
+                &format!("team-{}", n % 40),
+                &executor,
+                SandboxState::Live,
+                4096 * (n as u64 + 55_555),
+                Some(GIB),
+            );
             view.sandbox.key.container = uuid();
             view
         })
@@ -244,7 +323,14 @@ pub fn scaled(volumes: usize) -> Snapshot {
 }
 
 /// A volume in use, measured 90 seconds ago.
-pub fn volume(role: &str, id: &str, disk_type: DiskType, disk: &str, used: u64, quota: Option<u64>) -> VolumeView {
+pub fn volume(
+    role: &str,
+    id: &str,
+    disk_type: DiskType,
+    disk: &str,
+    used: u64,
+    quota: Option<u64>,
+) -> VolumeView {
     let root = if disk.starts_with('/') { disk } else { "/var/lib/mesos" };
     let path = match disk_type {
         DiskType::Mount => PathBuf::from(root),
@@ -252,7 +338,12 @@ pub fn volume(role: &str, id: &str, disk_type: DiskType, disk: &str, used: u64, 
     };
     VolumeView {
         volume: Volume {
-            key: VolumeKey { source: SourceKind::Mesos, role: role.into(), volume: id.into(), disk: disk.into() },
+            key: VolumeKey {
+                source: SourceKind::Mesos,
+                role: role.into(),
+                volume: id.into(),
+                disk: disk.into(),
+            },
             kind: VolumeKind::Persistent,
             disk_type,
             path: Some(path),
@@ -265,7 +356,10 @@ pub fn volume(role: &str, id: &str, disk_type: DiskType, disk: &str, used: u64, 
             quota_bytes: quota,
             claims: Claims { api: Witness::Claims, checkpoint: Witness::Claims },
             holders: vec![holder(role, "node-0", "data")],
-            mounts: vec![MountUse { mount_point: "/var/lib/mesos/slaves/S0/data".into(), container: "c1".into() }],
+            mounts: vec![MountUse {
+                mount_point: "/var/lib/mesos/slaves/S0/data".into(),
+                container: "c1".into(),
+            }],
             created: Some(NOW - 30.0 * 86_400.0 + 0.125),
         },
         state: VolumeState::InUse,
@@ -290,8 +384,15 @@ fn holder(framework: &str, task: &str, container_path: &str) -> Holder {
 }
 
 /// A sandbox of a command task, measured 90 seconds ago.
-pub fn sandbox(framework: &str, task: &str, state: SandboxState, used: u64, quota: Option<u64>) -> SandboxView {
-    let framework_id = if framework.is_empty() { String::new() } else { format!("3d1f2c66-{framework}-0001") };
+pub fn sandbox(
+    framework: &str,
+    task: &str,
+    state: SandboxState,
+    used: u64,
+    quota: Option<u64>,
+) -> SandboxView {
+    let framework_id =
+        if framework.is_empty() { String::new() } else { format!("3d1f2c66-{framework}-0001") };
     let container = format!("{task}-5c0e-4d3a");
     let running = matches!(state, SandboxState::Live | SandboxState::Standalone);
     SandboxView {
@@ -362,8 +463,19 @@ fn run(name: &'static str, success: bool) -> CollectorRun {
     CollectorRun { name, success, duration_seconds: 0.0125 }
 }
 
-fn source(name: &'static str, health: SourceHealth, target: &str, errors: &[SourceError]) -> SourceReport {
-    SourceReport { name, health, target: target.into(), errors: errors.to_vec(), duration_seconds: 0.0125 }
+fn source(
+    name: &'static str,
+    health: SourceHealth,
+    target: &str,
+    errors: &[SourceError],
+) -> SourceReport {
+    SourceReport {
+        name,
+        health,
+        target: target.into(),
+        errors: errors.to_vec(),
+        duration_seconds: 0.0125,
+    }
 }
 
 fn agent() -> Agent {
@@ -388,7 +500,10 @@ fn agent() -> Agent {
         }),
         ..scalar("disk", mebibytes, Some("cassandra"))
     };
-    let ports = Resource { quantity: Quantity::Ranges(vec![(31_000, 32_000)]), ..scalar("ports", 0.0, None) };
+    let ports = Resource {
+        quantity: Quantity::Ranges(vec![(31_000, 32_000)]),
+        ..scalar("ports", 0.0, None)
+    };
     let data = persistent("data-0", 204_800.0, DiskSource::Mount { root: "/mnt/ssd0".into() });
     Agent {
         id: Some("a3f7c1d2-5d9b-4c57-9f0e-0b8a3d7e6c11-S0".into()),

@@ -19,7 +19,14 @@ pub fn write_gathered(out: &mut String, format: Format, families: &[MetricFamily
         };
         let declared = catalogue::find(family.name());
         let help = declared.map_or(family.help(), |declared| declared.help);
-        push_header(out, format, family.name(), kind, declared.and_then(|declared| declared.unit), help);
+        push_header(
+            out,
+            format,
+            family.name(),
+            kind,
+            declared.and_then(|declared| declared.unit),
+            help,
+        );
         for metric in family.get_metric() {
             labels.clear();
             for pair in metric.get_label() {

@@ -20,7 +20,7 @@ pub(super) fn push_pair(out: &mut String, name: &str, value: &str) {
 /// stands as it is: both formats take any UTF-8.
 pub(super) fn push_escaped(out: &mut String, text: &str, quotes: bool) {
     let special = |byte: &u8| matches!(byte, b'\\' | b'\n') || (quotes && *byte == b'"');
-    if !text.as_bytes().iter().any(|byte| special(byte)) {
+    if !text.as_bytes().iter().any(special) {
         out.push_str(text);
         return;
     }

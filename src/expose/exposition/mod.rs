@@ -57,7 +57,13 @@ pub struct Encoder {
 impl Encoder {
     /// An encoder whose buffer has room for `capacity` bytes.
     pub fn new(format: Format, capacity: usize) -> Self {
-        Self { out: String::with_capacity(capacity), format, family: None, header_due: false, series: 0 }
+        Self {
+            out: String::with_capacity(capacity),
+            format,
+            family: None,
+            header_due: false,
+            series: 0,
+        }
     }
 
     /// The page, and how many series it has.
@@ -141,7 +147,14 @@ impl Encoder {
         let Some(family) = self.family else { return };
         if self.header_due {
             self.header_due = false;
-            push_header(&mut self.out, self.format, family.name, family.kind, family.unit, family.help);
+            push_header(
+                &mut self.out,
+                self.format,
+                family.name,
+                family.kind,
+                family.unit,
+                family.help,
+            );
         }
         self.series += 1;
         self.out.reserve(family.name.len() + more);
@@ -151,7 +164,14 @@ impl Encoder {
 
 /// `# HELP`, `# TYPE` and, in OpenMetrics, `# UNIT`. There a counter's family is named without
 /// the `_total` of its samples.
-fn push_header(out: &mut String, format: Format, name: &str, kind: Kind, unit: Option<&str>, help: &str) {
+fn push_header(
+    out: &mut String,
+    format: Format,
+    name: &str,
+    kind: Kind,
+    unit: Option<&str>,
+    help: &str,
+) {
     let name = match (format, kind) {
         (Format::OpenMetrics, Kind::Counter) => name.strip_suffix("_total").unwrap_or(name),
         _ => name,
@@ -213,7 +233,10 @@ mod tests {
                 r#"plimsoll_build_info{version="1",revision="\n"} 1"#,
             ]
         );
-        assert!(!text.contains("plimsoll_volume_files"), "a family without samples leaves no trace");
+        assert!(
+            !text.contains("plimsoll_volume_files"),
+            "a family without samples leaves no trace"
+        );
     }
 
     #[test]

@@ -72,7 +72,16 @@ mod tests {
 
     #[test]
     fn other_numbers_read_back_the_same() {
-        for value in [0.1, 1.0 / 3.0, 1_763_843_550.123_4, 1e-9, 1.5e300, -2.5e-12, f64::MAX, f64::MIN_POSITIVE] {
+        for value in [
+            0.1,
+            1.0 / 3.0,
+            1_763_843_550.123_4,
+            1e-9,
+            1.5e300,
+            -2.5e-12,
+            f64::MAX,
+            f64::MIN_POSITIVE,
+        ] {
             assert_eq!(shown(value).parse::<f64>(), Ok(value));
             assert!(shown(value).len() < 26, "{}", shown(value));
         }

@@ -60,7 +60,11 @@ pub struct AppState {
 
 impl AppState {
     /// A state without reload and with the default bound.
-    pub fn new(snapshot: Arc<ArcSwap<Snapshot>>, telemetry: Arc<Telemetry>, build: BuildInfo) -> Self {
+    pub fn new(
+        snapshot: Arc<ArcSwap<Snapshot>>,
+        telemetry: Arc<Telemetry>,
+        build: BuildInfo,
+    ) -> Self {
         Self {
             snapshot,
             telemetry,
@@ -157,7 +161,9 @@ async fn connection<S>(
 }
 
 /// Lets the answer under way finish, for a while.
-async fn ending<I, S, B>(mut connection: Pin<&mut http1::Connection<I, S>>) -> Result<(), hyper::Error>
+async fn ending<I, S, B>(
+    mut connection: Pin<&mut http1::Connection<I, S>>,
+) -> Result<(), hyper::Error>
 where
     I: hyper::rt::Read + hyper::rt::Write + Unpin + 'static,
     S: hyper::service::HttpService<hyper::body::Incoming, ResBody = B>,

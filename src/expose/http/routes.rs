@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, VARY,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
+    VARY,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
@@ -28,18 +29,27 @@ pub(super) async fn answer<B>(
     state: Arc<AppState>,
 ) -> Result<Response<Chunks>, Infallible> {
     let head = *request.method() == Method::HEAD;
-    let mut response = route(request.method(), request.uri().path(), request.headers(), &state).await;
+    let mut response =
+        route(request.method(), request.uri().path(), request.headers(), &state).await;
     let length = response.body().len();
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    headers.insert(HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff"));
+    headers.insert(
+        HeaderName::from_static("x-content-type-options"),
+        HeaderValue::from_static("nosniff"),
+    );
     if head {
         *response.body_mut() = Chunks::default();
     }
     Ok(response)
 }
 
-async fn route(method: &Method, path: &str, headers: &HeaderMap, state: &Arc<AppState>) -> Response<Chunks> {
+async fn route(
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+    state: &Arc<AppState>,
+) -> Response<Chunks> {
     if path == "/-/reload" {
         return reload(method, state).await;
     }
@@ -60,7 +70,11 @@ async fn route(method: &Method, path: &str, headers: &HeaderMap, state: &Arc<App
 }
 
 /// `/metrics` and the API: from the cache of the newest snapshot.
-async fn data(resource: Option<Resource>, headers: &HeaderMap, state: &Arc<AppState>) -> Response<Chunks> {
+async fn data(
+    resource: Option<Resource>,
+    headers: &HeaderMap,
+    state: &Arc<AppState>,
+) -> Response<Chunks> {
     let gzip = negotiate::accepts_gzip(headers);
     let format = negotiate::format(headers);
     let content_type = if resource.is_some() { JSON } else { format.content_type() };
@@ -75,7 +89,9 @@ async fn data(resource: Option<Resource>, headers: &HeaderMap, state: &Arc<AppSt
     .await;
     match made {
         Ok(chunks) => reply(content_type, gzip, chunks.into()),
-        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("Making this answer failed: {error}\n")),
+        Err(error) => {
+            text(StatusCode::INTERNAL_SERVER_ERROR, format!("Making this answer failed: {error}\n"))
+        }
     }
 }
 
@@ -92,11 +108,19 @@ async fn page(headers: &HeaderMap, state: &Arc<AppState>) -> Response<Chunks> {
         Ok(chunks) => {
             let mut response = reply(HTML, gzip, chunks.into());
             let headers = response.headers_mut();
-            headers.insert(HeaderName::from_static("content-security-policy"), HeaderValue::from_static(POLICY));
-            headers.insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
+            headers.insert(
+                HeaderName::from_static("content-security-policy"),
+                HeaderValue::from_static(POLICY),
+            );
+            headers.insert(
+                HeaderName::from_static("referrer-policy"),
+                HeaderValue::from_static("no-referrer"),
+            );
             response
         }
-        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("Making this page failed: {error}\n")),
+        Err(error) => {
+            text(StatusCode::INTERNAL_SERVER_ERROR, format!("Making this page failed: {error}\n"))
+        }
     }
 }
 
@@ -111,7 +135,10 @@ fn ready(state: &AppState) -> Response<Chunks> {
     if state.snapshot.load().ready {
         text(StatusCode::OK, "Plimsoll is ready.\n".into())
     } else {
-        text(StatusCode::SERVICE_UNAVAILABLE, "Not ready: the first inventory is not in yet.\n".into())
+        text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Not ready: the first inventory is not in yet.\n".into(),
+        )
     }
 }
 

@@ -41,16 +41,28 @@ pub(super) fn write(encoder: &mut Encoder, agent: &Agent) {
     }
 }
 
+/// One of the summed resources.
+type Value = fn(&Amounts) -> Option<f64>;
+
+/// The most series that [`write`] makes.
+pub(super) fn series(agent: &Agent) -> usize {
+    4 + by_reservation(agent).len() * 8 + persistent_disk(agent).len()
+}
+
 fn resources(encoder: &mut Encoder, agent: &Agent) {
     let groups = by_reservation(agent);
     let mut labels = Arena::default();
     for group in &groups {
         labels.push(&[("role", group.role), ("reservation", group.reservation)]);
     }
-    let numbers: [(_, _, fn(&Amounts) -> Option<f64>); 4] = [
+    let numbers: [(_, _, Value); 4] = [
         (&CPUS, &CPUS_ALLOCATED, |amounts| amounts.cpus),
-        (&MEMORY_BYTES, &MEMORY_ALLOCATED_BYTES, |amounts| amounts.memory_bytes.map(|bytes| bytes as f64)),
-        (&DISK_BYTES, &DISK_ALLOCATED_BYTES, |amounts| amounts.disk_bytes.map(|bytes| bytes as f64)),
+        (&MEMORY_BYTES, &MEMORY_ALLOCATED_BYTES, |amounts| {
+            amounts.memory_bytes.map(|bytes| bytes as f64)
+        }),
+        (&DISK_BYTES, &DISK_ALLOCATED_BYTES, |amounts| {
+            amounts.disk_bytes.map(|bytes| bytes as f64)
+        }),
         (&PORTS, &PORTS_ALLOCATED, |amounts| amounts.ports.map(|ports| ports as f64)),
     ];
     for (total, allocated, value) in numbers {

@@ -20,6 +20,9 @@ const NESTED_SERIES: usize = 4;
 const OTHER_SERIES: usize = 16;
 const FILESYSTEM_SERIES: usize = 10;
 const FINISHED_SERIES: usize = 3;
+const COLLECTOR_SERIES: usize = 2;
+/// Series about the snapshot itself.
+const OWN_SERIES: usize = 3;
 
 /// Framework and state by which finished sandboxes are summed.
 pub(super) type FinishedKey<'a> = (&'static str, &'a str, &'static str);
@@ -50,7 +53,8 @@ impl Folded {
         self.quota_bytes = self.quota_bytes.saturating_add(quota_bytes.unwrap_or(0));
         if let Some(sample) = &measured.sample {
             self.used_bytes = self.used_bytes.saturating_add(sample.used_bytes);
-            self.apparent_bytes = self.apparent_bytes.saturating_add(sample.apparent_bytes.unwrap_or(0));
+            self.apparent_bytes =
+                self.apparent_bytes.saturating_add(sample.apparent_bytes.unwrap_or(0));
             self.files = self.files.saturating_add(sample.files.unwrap_or(0));
         }
     }
@@ -95,7 +99,11 @@ impl<'a> Plan<'a> {
             }
         }
         plan.fold_frameworks(max_series / 4);
-        let fixed = snapshot.filesystems.len() * FILESYSTEM_SERIES + plan.finished.len() * FINISHED_SERIES;
+        let fixed = snapshot.filesystems.len() * FILESYSTEM_SERIES
+            + plan.finished.len() * FINISHED_SERIES
+            + snapshot.collectors.len() * COLLECTOR_SERIES
+            + snapshot.inventory.agent.as_ref().map_or(0, super::agent::series)
+            + OWN_SERIES;
         let wanted: usize = candidates.iter().map(Candidate::cost).sum();
         let bounded = fixed + wanted > max_series;
         if bounded {
@@ -236,7 +244,13 @@ pub(super) struct Filesystems<'a>(HashMap<&'a OsStr, &'a FilesystemSample>);
 
 impl<'a> Filesystems<'a> {
     pub(super) fn new(snapshot: &'a Snapshot) -> Self {
-        Self(snapshot.filesystems.iter().map(|sample| (sample.mount_point.as_os_str(), sample)).collect())
+        Self(
+            snapshot
+                .filesystems
+                .iter()
+                .map(|sample| (sample.mount_point.as_os_str(), sample))
+                .collect(),
+        )
     }
 
     pub(super) fn available(&self, view: &VolumeView) -> Option<u64> {
@@ -259,4 +273,3 @@ pub fn available_bytes(view: &VolumeView, filesystem: Option<&FilesystemSample>)
         .map(|(quota, sample)| quota.saturating_sub(sample.used_bytes));
     Some(below_quota.map_or(on_filesystem, |left| left.min(on_filesystem)))
 }
-

@@ -48,11 +48,8 @@ pub fn render(snapshot: &Snapshot, format: Format, max_series: usize) -> Page {
 
 fn own(encoder: &mut Encoder, snapshot: &Snapshot, dropped: usize) {
     let mut labels = Arena::default();
-    let runs: Vec<_> = snapshot
-        .collectors
-        .iter()
-        .filter(|run| labels.push(&[("collector", run.name)]))
-        .collect();
+    let runs: Vec<_> =
+        snapshot.collectors.iter().filter(|run| labels.push(&[("collector", run.name)])).collect();
     encoder.family(&own::COLLECTOR_SUCCESS);
     for (index, run) in runs.iter().enumerate() {
         encoder.bool(labels.get(index), run.success);

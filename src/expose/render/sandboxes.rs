@@ -187,7 +187,12 @@ fn nested(encoder: &mut Encoder, plan: &Plan<'_>) {
     }
 }
 
-fn other(encoder: &mut Encoder, labels: &str, folded: Option<Folded>, value: impl Fn(&Folded) -> u64) {
+fn other(
+    encoder: &mut Encoder,
+    labels: &str,
+    folded: Option<Folded>,
+    value: impl Fn(&Folded) -> u64,
+) {
     if let Some(sum) = folded {
         encoder.u64(labels, value(&sum));
     }

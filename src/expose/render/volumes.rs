@@ -65,7 +65,10 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
     other(encoder, folded, |sum| sum.files);
     encoder.family(&STATE);
     for (labels, view) in each() {
-        encoder.states(labels, VolumeState::ALL.iter().map(|state| (state.as_str(), *state == view.state)));
+        encoder.states(
+            labels,
+            VolumeState::ALL.iter().map(|state| (state.as_str(), *state == view.state)),
+        );
     }
     encoder.family(&HOLDERS);
     for (labels, view) in each() {

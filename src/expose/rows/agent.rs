@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::expose::agent_resources::{PersistentDisk, ReservedAmounts, by_reservation, persistent_disk};
+use crate::expose::agent_resources::{
+    PersistentDisk, ReservedAmounts, by_reservation, persistent_disk,
+};
 use crate::expose::paths::display;
 use crate::model::Agent;
 
@@ -112,7 +114,10 @@ impl<'a> From<&'a Agent> for AgentRow<'a> {
             attributes: &agent.attributes,
             gc_path_removals_pending: agent.gc_path_removals_pending,
             resources: by_reservation(agent).into_iter().map(ResourceRow::from).collect(),
-            persistent_disk: persistent_disk(agent).into_iter().map(PersistentDiskRow::from).collect(),
+            persistent_disk: persistent_disk(agent)
+                .into_iter()
+                .map(PersistentDiskRow::from)
+                .collect(),
         }
     }
 }

@@ -33,7 +33,9 @@ pub fn sandboxes_by_what_matters(a: &SandboxRow<'_>, b: &SandboxRow<'_>) -> Orde
         .cmp(&rank(b))
         .then_with(|| fuller_first(a.fill_ratio(), b.fill_ratio()))
         .then_with(|| b.used_bytes.cmp(&a.used_bytes))
-        .then_with(|| (a.framework, a.executor, a.container).cmp(&(b.framework, b.executor, b.container)))
+        .then_with(|| {
+            (a.framework, a.executor, a.container).cmp(&(b.framework, b.executor, b.container))
+        })
 }
 
 /// Larger ratios first, absent ones last.

@@ -27,7 +27,12 @@ pub(super) struct Item {
 }
 
 impl Item {
-    fn new(tone: Tone, kind: &'static str, subject: impl Into<String>, text: impl Into<String>) -> Self {
+    fn new(
+        tone: Tone,
+        kind: &'static str,
+        subject: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Self {
         Self { tone, kind, subject: subject.into(), text: text.into(), hint: String::new() }
     }
 
@@ -48,7 +53,12 @@ pub(super) fn items(
     let mut items = Vec::new();
     if snapshot.ready && now - snapshot.taken_at > STALE {
         let age = span(now - snapshot.taken_at);
-        items.push(Item::new(Tone::Bad, "stale", "this page", format!("The newest snapshot is {age} old.")));
+        items.push(Item::new(
+            Tone::Bad,
+            "stale",
+            "this page",
+            format!("The newest snapshot is {age} old."),
+        ));
     }
     sources(snapshot, &mut items);
     filesystems.iter().for_each(|row| filesystem(row, &mut items));
@@ -76,12 +86,19 @@ fn sources(snapshot: &Snapshot, items: &mut Vec<Item>) {
             continue;
         }
         for error in &source.errors {
-            items.push(Item::new(tone, "source", subject.clone(), &*error.message).hint(&*error.hint));
+            items.push(
+                Item::new(tone, "source", subject.clone(), &*error.message).hint(&*error.hint),
+            );
         }
     }
     if let Some(agent) = snapshot.inventory.agent.as_ref().filter(|agent| agent.recovering) {
         let url = agent.url.as_deref().unwrap_or("the agent");
-        items.push(Item::new(Tone::Warn, "agent", url, "The agent is still recovering: its lists are not complete."));
+        items.push(Item::new(
+            Tone::Warn,
+            "agent",
+            url,
+            "The agent is still recovering: its lists are not complete.",
+        ));
     }
 }
 
@@ -89,8 +106,13 @@ fn filesystem(row: &FilesystemRow<'_>, items: &mut Vec<Item>) {
     let subject = || row.mount_point.clone();
     if !row.responsive {
         items.push(
-            Item::new(Tone::Bad, "filesystem", subject(), format!("{} does not answer.", row.device))
-                .hint("Values shown for it are the last ones known."),
+            Item::new(
+                Tone::Bad,
+                "filesystem",
+                subject(),
+                format!("{} does not answer.", row.device),
+            )
+            .hint("Values shown for it are the last ones known."),
         );
     }
     if row.readonly == Some(true) {
@@ -99,24 +121,22 @@ fn filesystem(row: &FilesystemRow<'_>, items: &mut Vec<Item>) {
                 .hint("A filesystem that was not mounted so turned read-only after an error: see the kernel's log."),
         );
     }
-    let full = |used: f64, what: &str, items: &mut Vec<Item>| {
-        if used >= FULL_WARN {
-            let tone = if used >= FULL_BAD { Tone::Bad } else { Tone::Warn };
-            items.push(Item::new(tone, "filesystem", subject(), format!("{} of its {what} are used.", percent(used))));
-        }
-    };
-    if let (Some(size), Some(free), Some(available)) = (row.size_bytes, row.free_bytes, row.available_bytes) {
-        // As df: of what ordinary users can have.
-        let used = size.saturating_sub(free);
-        let whole = used.saturating_add(available);
-        if whole > 0 {
-            full(used as f64 / whole as f64, "bytes", items);
+    for (ratio, what) in [(row.fill_ratio(), "bytes"), (row.files_ratio(), "inodes")] {
+        let Some(ratio) = ratio else { continue };
+        let tone = filesystem_tone(ratio);
+        if tone != Tone::Good {
+            let text = format!("{} of its {what} are used.", percent(ratio));
+            items.push(Item::new(tone, "filesystem", subject(), text));
         }
     }
-    if let (Some(files), Some(free)) = (row.files, row.files_free)
-        && files > 0
-    {
-        full(files.saturating_sub(free) as f64 / files as f64, "inodes", items);
+}
+
+/// How grave it is that a filesystem is this full.
+pub(super) fn filesystem_tone(ratio: f64) -> Tone {
+    match ratio {
+        full if full >= FULL_BAD => Tone::Bad,
+        full if full >= FULL_WARN => Tone::Warn,
+        _ => Tone::Good,
     }
 }
 
@@ -126,11 +146,17 @@ fn volume(row: &VolumeRow<'_>, now: f64, items: &mut Vec<Item>) {
         "missing" => items.push(Item::new(Tone::Bad, "missing volume", name(), row.reason)),
         "orphaned" => {
             let size = row.used_bytes.map_or("Bytes not measured yet".into(), bytes);
-            let age = row.created_timestamp_seconds.map_or(String::new(), |at| format!(", {} old", span(now - at)));
+            let age = row
+                .created_timestamp_seconds
+                .map_or(String::new(), |at| format!(", {} old", span(now - at)));
             let path = row.path.as_deref().unwrap_or(row.disk);
+            let hint = match row.mounts.first() {
+                Some(mount) => format!("It is still mounted at {}: {path}", mount.mount_point),
+                None => format!("If nobody needs it, it can be removed by hand: {path}"),
+            };
             items.push(
                 Item::new(Tone::Warn, "orphan", name(), format!("{size}{age}. {}", row.reason))
-                    .hint(format!("If nobody needs it, it can be removed by hand: {path}")),
+                    .hint(hint),
             );
         }
         _ => {}
@@ -155,7 +181,11 @@ fn sandbox(row: &SandboxRow<'_>, items: &mut Vec<Item>) {
     }
 }
 
-fn fullness(name: impl Fn() -> String, numbers: Option<(u64, u64)>, enforcement: &str) -> Option<Item> {
+fn fullness(
+    name: impl Fn() -> String,
+    numbers: Option<(u64, u64)>,
+    enforcement: &str,
+) -> Option<Item> {
     let (used, quota) = numbers.filter(|(_, quota)| *quota > 0)?;
     let ratio = used as f64 / quota as f64;
     let what = match enforcement {
@@ -178,7 +208,8 @@ fn never_removed(sandboxes: &[SandboxRow<'_>], items: &mut Vec<Item>) {
     let mut sums: BTreeMap<(&str, &str), (usize, u64, &str)> = BTreeMap::new();
     for row in sandboxes.iter().filter(|row| row.kind != "nested") {
         if matches!(row.state, "leaked" | "abandoned") {
-            let framework = if row.framework_name.is_empty() { row.framework } else { row.framework_name };
+            let framework =
+                if row.framework_name.is_empty() { row.framework } else { row.framework_name };
             let sum = sums.entry((row.state, framework)).or_insert((0, 0, row.reason));
             sum.0 += 1;
             sum.1 = sum.1.saturating_add(row.used_bytes.unwrap_or(0));
@@ -186,7 +217,8 @@ fn never_removed(sandboxes: &[SandboxRow<'_>], items: &mut Vec<Item>) {
     }
     for ((state, framework), (number, used, reason)) in sums {
         let kind = if state == "leaked" { "leaked sandboxes" } else { "abandoned sandboxes" };
-        let text = format!("{} hold {}. {reason}", plural(number, "sandbox", "sandboxes"), bytes(used));
+        let hold = plural(number, "sandbox holds", "sandboxes hold");
+        let text = format!("{hold} {}. {reason}", bytes(used));
         items.push(
             Item::new(Tone::Warn, kind, framework, text)
                 .hint("The list with paths is at /api/v1/sandboxes."),

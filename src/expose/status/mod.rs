@@ -42,7 +42,8 @@ pub fn page(snapshot: &Snapshot, build: &BuildInfo, now: f64) -> String {
     let filesystems = rows::filesystems(snapshot);
     let agent = rows::agent(snapshot);
 
-    let mut out = String::with_capacity(32 * 1024 + 900 * (volumes.len().min(200) + live.len().min(50)));
+    let mut out =
+        String::with_capacity(32 * 1024 + 900 * (volumes.len().min(200) + live.len().min(50)));
     let host = agent.as_ref().and_then(|agent| agent.hostname).unwrap_or("");
     head(&mut out, host);
     let summary = format!(
@@ -54,14 +55,19 @@ pub fn page(snapshot: &Snapshot, build: &BuildInfo, now: f64) -> String {
         span(now - snapshot.taken_at),
     );
     let mut body = String::new();
-    subjects::volumes(&mut body, &volumes, now);
-    subjects::sandboxes(&mut body, &live, now);
-    subjects::finished(&mut body, &finished);
-    host::filesystems(&mut body, &filesystems);
+    if snapshot.ready {
+        // Before the first inventory an empty table would say that there is nothing.
+        subjects::volumes(&mut body, &volumes, now);
+        subjects::sandboxes(&mut body, &live, now);
+        subjects::finished(&mut body, &finished);
+        host::filesystems(&mut body, &filesystems);
+    }
     if let Some(agent) = &agent {
         host::agent(&mut body, agent);
     }
-    host::sources(&mut body, &rows::sources(snapshot), snapshot);
+    if !snapshot.inventory.sources.is_empty() || !snapshot.collectors.is_empty() {
+        host::sources(&mut body, &rows::sources(snapshot), snapshot);
+    }
 
     sandboxes.sort_by(sandboxes_by_what_matters);
     let items = attention::items(snapshot, &volumes, &sandboxes, &filesystems, now);
@@ -143,15 +149,19 @@ fn headline(out: &mut String, ready: bool, items: &[Item], summary: &str) {
     }
     out.push_str("</ul>");
     if items.len() > MAX_ITEMS {
-        let _ = write!(out, "<p class=\"note\">and {} more, shown in the tables below.</p>", items.len() - MAX_ITEMS);
+        let _ = write!(
+            out,
+            "<p class=\"note\">and {} more, shown in the tables below.</p>",
+            items.len() - MAX_ITEMS
+        );
     }
 }
 
 fn foot(out: &mut String, build: &BuildInfo) {
     let revision: String = build.revision.chars().take(12).collect();
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "</main><footer>Plimsoll {} <span class=\"dim\">{}</span></footer></body></html>\n",
+        "</main><footer>Plimsoll {} <span class=\"dim\">{}</span></footer></body></html>",
         esc(&build.version),
         esc(&revision)
     );

@@ -55,10 +55,17 @@ fn holders(holders: &[HolderRow<'_>], mounts: usize) -> String {
     }
     let mut out = String::new();
     for holder in holders.iter().take(MAX_HOLDERS) {
-        let framework = if holder.framework_name.is_empty() { holder.framework } else { holder.framework_name };
-        let who = [holder.task, holder.executor, holder.container].into_iter().find(|id| !id.is_empty());
+        let framework =
+            if holder.framework_name.is_empty() { holder.framework } else { holder.framework_name };
+        let who =
+            [holder.task, holder.executor, holder.container].into_iter().find(|id| !id.is_empty());
         let read_only = if holder.read_only { " <span class=\"tag\">ro</span>" } else { "" };
-        let _ = write!(out, "<span class=\"holder\">{} <small>{}</small>{read_only}</span>", esc(framework), esc(who.unwrap_or("")));
+        let _ = write!(
+            out,
+            "<span class=\"holder\">{} <small>{}</small>{read_only}</span>",
+            esc(framework),
+            esc(who.unwrap_or(""))
+        );
     }
     if holders.len() > MAX_HOLDERS {
         let _ = write!(out, "<small>and {} more</small>", holders.len() - MAX_HOLDERS);
@@ -123,7 +130,13 @@ pub(super) fn finished(out: &mut String, rows: &[&SandboxRow<'_>]) {
     }
     let mut sums: Vec<_> = sums.into_iter().collect();
     sums.sort_by_key(|(key, sum)| (std::cmp::Reverse(sum.used_bytes), *key));
-    heading(out, "finished", "Finished sandboxes", rows.len(), "Runs that are over and still on disk, by framework.");
+    heading(
+        out,
+        "finished",
+        "Finished sandboxes",
+        rows.len(),
+        "Runs that are over and still on disk, by framework.",
+    );
     table(out, &["Framework", "State", "Sandboxes", "Bytes"]);
     for ((name, id, state), sum) in sums.iter().take(MAX_FINISHED) {
         let shown = if name.is_empty() { id } else { name };
@@ -165,7 +178,8 @@ pub(super) fn heading(out: &mut String, id: &str, title: &str, number: usize, no
 pub(super) fn table(out: &mut String, columns: &[&str]) {
     out.push_str("<table><thead><tr>");
     for column in columns {
-        let class = if matches!(*column, "Files" | "Sandboxes" | "Bytes") { " class=\"num\"" } else { "" };
+        let class =
+            if matches!(*column, "Files" | "Sandboxes" | "Bytes") { " class=\"num\"" } else { "" };
         let _ = write!(out, "<th{class}>{column}</th>");
     }
     out.push_str("</tr></thead><tbody>");

@@ -1,0 +1,41 @@
+//! The last room from outside: pages, formats, and the server over real sockets.
+
+#[path = "../support/sample_snapshot.rs"]
+mod sample_snapshot;
+
+mod api;
+mod bound;
+mod catalogue;
+mod formats;
+mod http;
+mod openmetrics;
+mod status;
+
+use plimsoll::expose::exposition::Format;
+use plimsoll::expose::render::render;
+use plimsoll::expose::{BuildInfo, PassOutcome, Telemetry};
+use plimsoll::model::Snapshot;
+
+/// A whole page, with something in every family of the telemetry.
+fn page(snapshot: &Snapshot, format: Format) -> String {
+    let mut text = render(snapshot, format, 100_000).text;
+    text.push_str(&telemetry().render(format));
+    text
+}
+
+fn telemetry() -> Telemetry {
+    let telemetry = Telemetry::new(&build()).expect("names are valid");
+    telemetry.source_error("mesos_checkpoint", "malformed");
+    telemetry.usage_cpu(12.5);
+    telemetry.usage_inodes(1_000_000);
+    telemetry.usage_pass(PassOutcome::Complete);
+    telemetry
+}
+
+fn build() -> BuildInfo {
+    BuildInfo {
+        version: "0.1.0".into(),
+        revision: "0123456789abcdef".into(),
+        rustversion: "1.88.0".into(),
+    }
+}

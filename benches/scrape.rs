@@ -8,7 +8,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use plimsoll::expose::exposition::Format;
 use plimsoll::expose::render::render;
@@ -45,11 +45,12 @@ fn main() {
 
 fn measure(snapshot: &Snapshot) {
     let page = render(snapshot, Format::Text, usize::MAX / 8);
-    let families = parse(&page.text);
+    let text = String::from_utf8(page.chunks.concat()).expect("UTF-8");
+    let families = parse(&text);
     let built = build(&families);
     let theirs = encode(&built);
-    assert_eq!(theirs.lines().count(), page.text.lines().count());
-    assert_eq!(lines(&theirs), lines(&page.text), "both write the same samples");
+    assert_eq!(theirs.lines().count(), text.lines().count());
+    assert_eq!(lines(&theirs), lines(&text), "both write the same samples");
 
     let rounds = (3_000_000 / page.series).clamp(20, 2_000);
     let (mut only_encode, mut build_encode, mut ours) = (Vec::new(), Vec::new(), Vec::new());
@@ -77,7 +78,7 @@ fn measure(snapshot: &Snapshot) {
     println!(
         "{:<9} {:<10} {:<15} {:<14} {:<14} 1/{:<8.1} {:<15} {:<13} {:<8} {size}",
         page.series,
-        page.text.len(),
+        text.len(),
         show(only_encode),
         show(build_encode),
         show(ours),

@@ -5,7 +5,7 @@ use plimsoll::expose::exposition::Format;
 use plimsoll::expose::render::render;
 use plimsoll::model::{Measured, Snapshot};
 
-use crate::{page, sample_snapshot};
+use crate::{page, sample_snapshot, text};
 
 #[test]
 fn promtool_has_nothing_to_say() {
@@ -33,7 +33,7 @@ fn promtool_has_nothing_to_say() {
 fn series_of_one_volume() {
     let mut snapshot = sample_snapshot::well();
     snapshot.volumes.truncate(1);
-    let text = render(&snapshot, Format::Text, 1000).text;
+    let text = text(&render(&snapshot, Format::Text, 1000).chunks);
     let labels = r#"source="mesos",role="cassandra",volume="data-0",disk="/mnt/ssd0""#;
     let found: Vec<&str> =
         text.lines().filter(|line| line.starts_with("plimsoll_volume_")).collect();
@@ -73,7 +73,7 @@ fn what_is_not_known_has_no_series() {
     snapshot.volumes[0].measured = Measured::default();
     snapshot.volumes[0].volume.quota_bytes = None;
     snapshot.volumes[0].volume.created = None;
-    let text = render(&snapshot, Format::Text, 1000).text;
+    let text = text(&render(&snapshot, Format::Text, 1000).chunks);
     for name in
         ["used_bytes", "apparent_bytes", "quota_bytes", "files", "created", "measured_timestamp"]
     {

@@ -11,6 +11,7 @@ mod http;
 mod openmetrics;
 mod status;
 
+use bytes::Bytes;
 use plimsoll::expose::exposition::Format;
 use plimsoll::expose::render::render;
 use plimsoll::expose::{BuildInfo, PassOutcome, Telemetry};
@@ -18,9 +19,13 @@ use plimsoll::model::Snapshot;
 
 /// A whole page, with something in every family of the telemetry.
 fn page(snapshot: &Snapshot, format: Format) -> String {
-    let mut text = render(snapshot, format, 100_000).text;
-    text.push_str(&telemetry().render(format));
-    text
+    let mut chunks = render(snapshot, format, 100_000).chunks;
+    chunks.push(telemetry().render(format).into());
+    text(&chunks)
+}
+
+fn text(chunks: &[Bytes]) -> String {
+    String::from_utf8(chunks.concat()).expect("UTF-8")
 }
 
 fn telemetry() -> Telemetry {

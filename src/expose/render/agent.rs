@@ -6,18 +6,18 @@ use crate::expose::catalogue::agent::{
     MEMORY_ALLOCATED_BYTES, MEMORY_BYTES, PERSISTENT_DISK_BYTES, PORTS, PORTS_ALLOCATED,
     RECOVERING, UP,
 };
-use crate::expose::exposition::{Arena, Encoder};
+use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::display_or_empty;
 use crate::model::Agent;
 
 pub(super) fn write(encoder: &mut Encoder, agent: &Agent) {
     encoder.family(&UP);
-    encoder.bool("", agent.up);
+    encoder.bool(Labels::NONE, agent.up);
     encoder.family(&RECOVERING);
-    encoder.bool("", agent.recovering);
+    encoder.bool(Labels::NONE, agent.recovering);
     encoder.family(&INFO);
     encoder.info(
-        "",
+        Labels::NONE,
         &[
             ("id", agent.id.as_deref().unwrap_or("")),
             ("hostname", agent.hostname.as_deref().unwrap_or("")),
@@ -37,7 +37,7 @@ pub(super) fn write(encoder: &mut Encoder, agent: &Agent) {
     }
     encoder.family(&GC_PATH_REMOVALS_PENDING);
     if let Some(paths) = agent.gc_path_removals_pending {
-        encoder.u64("", paths);
+        encoder.u64(Labels::NONE, paths);
     }
 }
 

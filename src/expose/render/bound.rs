@@ -70,8 +70,6 @@ pub(super) struct Plan<'a> {
     pub(super) folded_volumes: Folded,
     pub(super) folded_sandboxes: Folded,
     pub(super) folded_nested: Folded,
-    /// About how many series the page has.
-    pub(super) series: usize,
     /// How many were folded.
     pub(super) dropped: usize,
 }
@@ -120,7 +118,6 @@ impl<'a> Plan<'a> {
                 false
             });
         }
-        plan.series = fixed + candidates.iter().map(Candidate::cost).sum::<usize>();
         for candidate in candidates {
             match candidate {
                 Candidate::Volume(view) => plan.volumes.push(view),

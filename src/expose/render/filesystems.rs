@@ -53,7 +53,7 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot) {
     encoder.family(&MEASURED);
     for (labels, sample) in each() {
         if let Some(usage) = &sample.usage {
-            encoder.f64(labels, usage.measured_at);
+            encoder.timestamp(labels, usage.measured_at);
         }
     }
     encoder.family(&INFO);

@@ -74,8 +74,6 @@ pub enum Command {
     Sandboxes(ListArgs),
     /// List data that nobody claims, and what to do about it
     Orphans(ListArgs),
-    /// Watch the fullest and fastest growing volumes and sandboxes
-    Top(TopArgs),
     /// Measure directory trees, as exactly as du
     Scan(ScanArgs),
     /// Say what works, what is missing and what to do about it
@@ -125,17 +123,6 @@ pub struct ListArgs {
     /// How to print.
     #[command(flatten)]
     pub output: OutputArgs,
-}
-
-/// Flags of `top`.
-#[derive(Clone, Debug, Group)]
-pub struct TopArgs {
-    /// Running daemon to ask; where none answers, top measures by itself
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:10061")]
-    pub url: String,
-    /// Print one screen and end; so it does when standard output is no terminal
-    #[arg(long)]
-    pub once: bool,
 }
 
 /// Flags of `scan`.

@@ -6,7 +6,6 @@ mod list;
 mod metrics;
 mod scan;
 mod serve;
-mod top;
 
 use std::process::ExitCode;
 
@@ -29,7 +28,6 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Volumes(args) => list::volumes(&global, &args),
         Command::Sandboxes(args) => list::sandboxes(&global, &args),
         Command::Orphans(args) => list::orphans(&global, &args),
-        Command::Top(args) => top::run(&global, &args),
         Command::Scan(args) => scan::run(&global, &args),
         Command::Check(args) => check::run(&global, &args),
         Command::Metrics(args) => metrics::run(&args),

@@ -41,25 +41,24 @@ pub(super) fn write(encoder: &mut Encoder, agent: &Agent) {
     }
 }
 
-<<<<<<< HEAD
 /// Families of the agent's garbage collection.
 pub(super) fn write_gc(encoder: &mut Encoder, gc: &GcView) {
     encoder.family(&GC_DELAY);
-    encoder.f64("", gc.delay_seconds);
+    encoder.f64(Labels::NONE, gc.delay_seconds);
     encoder.family(&GC_PENDING_BYTES);
-    encoder.u64("", gc.pending_bytes);
+    encoder.u64(Labels::NONE, gc.pending_bytes);
     encoder.family(&GC_NEXT_REMOVAL);
     if let Some(at) = gc.next_removal {
-        encoder.f64("", at);
+        encoder.timestamp(Labels::NONE, at);
     }
-=======
+}
+
 /// One of the summed resources.
 type Value = fn(&Amounts) -> Option<f64>;
 
 /// The most series that [`write`] makes.
 pub(super) fn series(agent: &Agent) -> usize {
     4 + by_reservation(agent).len() * 8 + persistent_disk(agent).len()
->>>>>>> main
 }
 
 fn resources(encoder: &mut Encoder, agent: &Agent) {

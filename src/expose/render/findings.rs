@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::expose::catalogue::finding::{FINDING, FINDINGS};
-use crate::expose::exposition::{Arena, Encoder};
+use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::judge::conditions;
 use crate::model::Snapshot;
 
@@ -28,6 +28,6 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot) {
             let value = finding.subject.labels().find(|(label, _)| label == name);
             pairs.push((name, value.map_or("", |(_, value)| value)));
         }
-        encoder.info("", &pairs);
+        encoder.info(Labels::NONE, &pairs);
     }
 }

@@ -155,8 +155,8 @@ pub static VOLUME_MISSING: Condition = Condition {
           the directory was removed by hand, its disk is not mounted, or the work \
           directory was restored without it. A task that starts on it fails, or starts \
           with nothing.",
-    check: "Is the disk mounted (`findmnt`, `plimsoll_filesystem_readonly`)? Is the path \
-          there under another name?",
+    check: "Is the disk mounted (`findmnt`, `plimsoll_filesystem_readonly`)? See whether the path is \
+          there under another name.",
     action: "Mount the disk or restore the directory before a task is launched on the \
           volume. If the data is lost, destroy the volume and create it anew, so that \
           the application knows.",

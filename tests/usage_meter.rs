@@ -49,6 +49,9 @@ fn quick() -> UsageConfig {
         max_age: Duration::from_millis(100),
         slice_inodes: 50,
         slice_limit: Duration::from_millis(300),
+        memory: 0,
+        io_pressure: 0.0,
+        ..UsageConfig::default()
     }
 }
 

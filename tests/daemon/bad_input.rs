@@ -111,7 +111,8 @@ fn filtered_answers_prove_nothing() {
 
 #[test]
 fn a_torn_or_flipped_checkpoint_makes_no_orphans() {
-    let damage: [(&str, fn(&mut Vec<u8>)); 2] = [
+    type Spoil = fn(&mut Vec<u8>);
+    let damage: [(&str, Spoil); 2] = [
         ("torn", |bytes| bytes.truncate(bytes.len() / 2)),
         ("flipped", |bytes| {
             for byte in bytes.iter_mut().step_by(7) {

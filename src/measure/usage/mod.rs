@@ -5,11 +5,14 @@
 
 mod budget;
 mod entry;
+pub mod hot;
 mod links;
 mod meter;
 mod once;
 mod order;
 mod pass;
+mod pressure;
+mod remember;
 mod scheduler;
 mod skip;
 mod target;

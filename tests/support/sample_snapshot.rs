@@ -368,6 +368,7 @@ pub fn volume(
         orphan_reason: None,
         enforcement: Enforcement::SoftKill,
         measured: measured(used),
+        growth: None,
         filesystem: Some(root.into()),
     }
 }
@@ -420,6 +421,7 @@ pub fn sandbox(
         reason: if running { "Its container runs.".into() } else { "Its run is over.".into() },
         enforcement: Enforcement::SoftKill,
         measured: measured(used),
+        growth: None,
         filesystem: Some("/var/lib/mesos".into()),
     }
 }
@@ -456,6 +458,7 @@ fn filesystem(mount_point: &str, size: u64, free: u64) -> FilesystemSample {
             measured_at: NOW - 10.0,
         }),
         unattributed_bytes: Some(7 * GIB as i64),
+        growth: None,
     }
 }
 

@@ -4,8 +4,8 @@
 //! them. A window allows a prediction when all of this holds:
 //!
 //! 1. samples cover it, without a gap of more than a third of it, and the limit did not change in it;
-//! 2. the growth went on through all three thirds of it (a step, a spike or something that ended
-//!    is confined to one or two);
+//! 2. the growth went on through all three thirds of it and still does (a step, a spike or
+//!    something that ended is confined to one or two);
 //! 3. the peak is new: what was held before (a compaction's peak, yesterday's backup, a queue's
 //!    last high) is no news when it is reached again;
 //! 4. it is looked no further ahead than back: a pace seen for an hour says nothing of tomorrow.
@@ -43,8 +43,11 @@ const FRESH: f64 = 0.25;
 const FRESH_REACH: f64 = 1.0 / 3.0;
 /// A change of less than this part of the bytes held is none.
 const STILL: f64 = 0.002;
-/// Within this part of the bytes held, a peak is no higher than an earlier one.
-const SAME_PEAK: f64 = 0.01;
+/// Within this part of the bytes held (but no more than half of the window's growth), a peak is no
+/// higher than an earlier one: each night's dump is a little larger than the last.
+const SAME_PEAK: f64 = 0.05;
+/// It still grows, when the last sixth of the window brought this part of an even share.
+const GOING: f64 = 0.25;
 
 struct View {
     seconds: f64,
@@ -96,18 +99,24 @@ fn view(history: &History, now: f64, rung: usize, seconds: f64) -> Option<View> 
     // Nine in ten peaks lie below this line, at its end now.
     let level = quantile(&mut rests, 0.9)?;
     let still = STILL * level.abs();
-    let [first, second, third] = peaks(&highs)?;
+    let [first, second, third] = peaks::<3>(&highs)?;
     let confidence = evenness(second - first, third - second, still);
 
     let full_at = history.limit.and_then(|limit| {
-        let room = limit as f64 - level;
+        // Past the limit it is full now, for as long as it grows.
+        let room = (limit as f64 - level).max(0.0);
         let growing = slope > 0.0 && slope * seconds > still && confidence >= Growth::CONFIDENT;
         let whole = now - history.limit_since >= seconds * 0.9;
-        if room <= 0.0 || !growing || !whole {
+        let [.., fifth, sixth] = peaks::<6>(&highs)?;
+        let going = sixth - fifth >= GOING * slope * seconds / 6.0;
+        if !growing || !going || !whole {
             return None;
         }
         let before = Before::new(history, now, rung, seconds);
-        if before.peak.is_some_and(|peak| third <= peak + SAME_PEAK * level) {
+        if before
+            .peak
+            .is_some_and(|peak| third <= peak + (SAME_PEAK * level).min(slope * seconds / 2.0))
+        {
             return None;
         }
         let low = inside.iter().map(|bucket| f64::from(bucket.low)).fold(before.low, f64::min);
@@ -138,19 +147,21 @@ fn covered(inside: &[&Bucket], begin: f64, now: f64, seconds: f64) -> bool {
     late <= seconds * 0.1 && gap.max(now - seen) <= seconds / 3.0
 }
 
-/// Peak of each third of the window: the second highest value, so that one spike is none.
-fn peaks(highs: &[(f64, f64)]) -> Option<[f64; 3]> {
+/// Peak of each of `PARTS` equal parts of the window: the second highest of many values, so that one
+/// spike is none.
+fn peaks<const PARTS: usize>(highs: &[(f64, f64)]) -> Option<[f64; PARTS]> {
     let (begin, end) = (highs.first()?.0, highs.last()?.0);
-    let mut peaks = [0.0; 3];
-    for (third, peak) in peaks.iter_mut().enumerate() {
-        let edge = |part: usize| begin + (end - begin) * part as f64 / 3.0;
+    let mut peaks = [0.0; PARTS];
+    for (index, peak) in peaks.iter_mut().enumerate() {
+        let edge = |part: usize| begin + (end - begin) * part as f64 / PARTS as f64;
         let mut values: Vec<f64> = highs
             .iter()
-            .filter(|(x, _)| *x <= edge(third + 1) && (*x > edge(third) || third == 0))
+            .filter(|(x, _)| *x <= edge(index + 1) && (*x > edge(index) || index == 0))
             .map(|(_, y)| *y)
             .collect();
         values.sort_by(|a, b| b.total_cmp(a));
-        *peak = *values.get(1).or(values.first())?;
+        // Of a few, the second would be no peak.
+        *peak = *values.get(usize::from(values.len() > 3))?;
     }
     Some(peaks)
 }

@@ -3,6 +3,9 @@
 
 /// Slope of the points (x, y); absent with fewer than two different x.
 pub(super) fn theil_sen(points: &[(f64, f64)]) -> Option<f64> {
+    if points.iter().all(|(_, y)| *y == points[0].1) && points.first()?.0 < points.last()?.0 {
+        return Some(0.0);
+    }
     let mut slopes = Vec::with_capacity(points.len() * points.len().saturating_sub(1) / 2);
     for (index, (x, y)) in points.iter().enumerate() {
         for (later_x, later_y) in &points[index + 1..] {
@@ -16,11 +19,13 @@ pub(super) fn theil_sen(points: &[(f64, f64)]) -> Option<f64> {
 
 /// The value below which the part `q` of the values lies, interpolated; absent without values.
 pub(super) fn quantile(values: &mut [f64], q: f64) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
     let place = q * values.len().checked_sub(1)? as f64;
-    let (below, part) = (place.floor() as usize, place.fract());
-    let above = (below + 1).min(values.len() - 1);
-    Some(values[below] * (1.0 - part) + values[above] * part)
+    let (index, part) = (place.floor() as usize, place.fract());
+    // The median of hundreds of slopes is taken for each sample: no need to sort them all.
+    let (_, below, rest) = values.select_nth_unstable_by(index, f64::total_cmp);
+    let below = *below;
+    let above = rest.iter().copied().min_by(f64::total_cmp).unwrap_or(below);
+    Some(below * (1.0 - part) + above * part)
 }
 
 #[cfg(test)]

@@ -5,20 +5,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::{
-    CollectorRun, FilesystemSample, Inventory, Measured, SandboxState, SandboxView, Snapshot,
-    Subject, Timestamp, VolumeKind, VolumeView,
+    CollectorRun, FilesystemSample, Inventory, Measured, RoleOwners, SandboxState, SandboxView,
+    Snapshot, Subject, Timestamp, VolumeKind, VolumeView,
 };
 
 use super::attribution::{Share, explained};
 use super::enforcement::{self, DiskPolicy};
-use super::{VolumeMemory, sandbox, volume};
+use super::{Memory, sandbox, volume};
 
 /// All that a snapshot is made from.
 pub struct Evidence<'a> {
     /// Newest inventory.
     pub inventory: Arc<Inventory>,
     /// What is remembered of earlier rounds.
-    pub memory: &'a VolumeMemory,
+    pub memory: &'a Memory,
+    /// What the master says of roles, where it was asked and its answer is fresh.
+    pub owners: Option<&'a RoleOwners>,
     /// Newest measurements.
     pub usage: &'a HashMap<Subject, Measured>,
     /// Filesystems, sorted by mount point.
@@ -37,7 +39,7 @@ pub struct Evidence<'a> {
 
 /// Judges everything.
 pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
-    let Evidence { inventory, memory, usage, now, grace, .. } = evidence;
+    let Evidence { inventory, memory, owners, usage, now, grace, .. } = evidence;
     let policy = inventory
         .agent
         .as_ref()
@@ -57,6 +59,7 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
                 enforcement: enforcement::of_sandbox(found, state, policy),
                 measured: measured(&Subject::Sandbox(found.key.clone())),
                 filesystem: filesystem_of(Some(&found.path)),
+                history: memory.sandbox(&found.key),
                 sandbox: found.clone(),
             }
         })
@@ -82,6 +85,7 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         .map(|found| {
             let runs = |container: &str| running.get(container).copied().flatten();
             let verdict = volume::judge(found, runs, memory, now, grace);
+            let verdict = volume::with_owners(verdict, found, owners, memory, now, grace);
             VolumeView {
                 state: verdict.state,
                 reason: verdict.reason,
@@ -89,6 +93,7 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
                 enforcement: enforcement::of_volume(found, policy),
                 measured: measured(&Subject::Volume(found.key.clone())),
                 filesystem: filesystem_of(found.path.as_deref()),
+                history: memory.volume(&found.key),
                 volume: found.clone(),
             }
         })

@@ -357,6 +357,7 @@ pub fn volume(
         orphan_reason: None,
         enforcement: Enforcement::SoftKill,
         measured: measured(used),
+        history: History::default(),
         filesystem: Some(root.into()),
     }
 }
@@ -409,6 +410,7 @@ pub fn sandbox(
         reason: if running { "Its container runs.".into() } else { "Its run is over.".into() },
         enforcement: Enforcement::SoftKill,
         measured: measured(used),
+        history: History::default(),
         filesystem: Some("/var/lib/mesos".into()),
     }
 }

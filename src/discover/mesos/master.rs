@@ -157,7 +157,7 @@ mod tests {
                     }
                     head += &format!("{line}\n");
                 }
-                sender.send(head).unwrap();
+                let _ = sender.send(head);
                 stream.write_all(answer.as_bytes()).unwrap();
             }
         });

@@ -70,6 +70,9 @@ pub struct Daemon {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// What one thread does until the daemon stops.
+type Work = fn(&Shared);
+
 struct Shared {
     config: ArcSwap<Config>,
     roots: Roots,
@@ -132,7 +135,7 @@ impl Daemon {
             master: Signal::default(),
             stopping: AtomicBool::new(false),
         });
-        let work: [(&str, fn(&Shared)); 5] = [
+        let work: [(&str, Work); 5] = [
             ("state", Shared::keep_state_for_ever),
             ("master", Shared::ask_master_for_ever),
             ("discover", Shared::discover_for_ever),

@@ -368,7 +368,7 @@ pub fn volume(
         orphan_reason: None,
         enforcement: Enforcement::SoftKill,
         measured: measured(used),
-        history: History::default(),
+        history: history(used, quota),
         filesystem: Some(root.into()),
     }
 }
@@ -421,8 +421,24 @@ pub fn sandbox(
         reason: if running { "Its container runs.".into() } else { "Its run is over.".into() },
         enforcement: Enforcement::SoftKill,
         measured: measured(used),
-        history: History::default(),
+        history: history(used, quota),
         filesystem: Some("/var/lib/mesos".into()),
+    }
+}
+
+/// Of a subject that was fuller yesterday, and is used now.
+fn history(used: u64, quota: Option<u64>) -> History {
+    History {
+        first_seen: Some(NOW - 86_400.0),
+        last_used: Some(NOW - 5.0),
+        peak: Some(Peak { bytes: used + MIB, at: NOW - 3600.0 }),
+        over_quota_since: quota.filter(|quota| used > *quota).map(|_| NOW - 7200.0),
+        quota_change: Some(QuotaChange {
+            from_bytes: Some(GIB),
+            to_bytes: quota,
+            at: NOW - 1800.0,
+        }),
+        ..History::default()
     }
 }
 

@@ -24,8 +24,8 @@ use crate::judge::{Evidence, Memory, assemble};
 use crate::measure::targets;
 use crate::measure::usage::{MeterStats, UsageConfig, UsageMeter};
 use crate::model::{
-    CollectorRun, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceError, SourceReport,
-    Timestamp,
+    CollectorRun, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceError, SourceHealth,
+    SourceReport, Timestamp,
 };
 
 use super::filesystems::Filesystems;
@@ -327,7 +327,8 @@ impl Shared {
     }
 
     fn count_and_log(&self, sources: &[SourceReport]) {
-        for source in sources {
+        // What is absent is no error, whatever there is to say of it.
+        for source in sources.iter().filter(|source| source.health != SourceHealth::Absent) {
             for error in &source.errors {
                 self.telemetry.source_error(source.name, error.reason);
             }

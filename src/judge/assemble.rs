@@ -5,21 +5,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::{
-    CollectorRun, FilesystemSample, Inventory, Measured, SandboxState, SandboxView, Snapshot,
-    Subject, Timestamp, VolumeKind, VolumeView,
+    CollectorRun, FilesystemSample, Inventory, Measured, RoleOwners, SandboxState, SandboxView,
+    Snapshot, Subject, Timestamp, VolumeKind, VolumeView,
 };
 
 use super::attribution::{Share, explained};
 use super::enforcement::{self, DiskPolicy};
 use super::growth::{Histories, first_full};
-use super::{VolumeMemory, sandbox, volume};
+use super::{Memory, sandbox, volume};
 
 /// All that a snapshot is made from.
 pub struct Evidence<'a> {
     /// Newest inventory.
     pub inventory: Arc<Inventory>,
     /// What is remembered of earlier rounds.
-    pub memory: &'a VolumeMemory,
+    pub memory: &'a Memory,
+    /// What the master says of roles, where it was asked and its answer is fresh.
+    pub owners: Option<&'a RoleOwners>,
     /// Newest measurements.
     pub usage: &'a HashMap<Subject, Measured>,
     /// Use over time, the newest measurements included.
@@ -40,7 +42,7 @@ pub struct Evidence<'a> {
 
 /// Judges everything.
 pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
-    let Evidence { inventory, memory, usage, histories, now, grace, .. } = evidence;
+    let Evidence { inventory, memory, owners, usage, histories, now, grace, .. } = evidence;
     let policy = inventory
         .agent
         .as_ref()
@@ -67,6 +69,7 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
                 enforcement: enforcement::of_sandbox(found, state, policy),
                 measured: measured(&subject),
                 growth: growth(&subject, &filesystem),
+                history: memory.sandbox(&found.key),
                 filesystem,
                 sandbox: found.clone(),
             }
@@ -93,6 +96,7 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         .map(|found| {
             let runs = |container: &str| running.get(container).copied().flatten();
             let verdict = volume::judge(found, runs, memory, now, grace);
+            let verdict = volume::with_owners(verdict, found, owners, memory, now, grace);
             let subject = Subject::Volume(found.key.clone());
             let filesystem = filesystem_of(found.path.as_deref());
             VolumeView {
@@ -102,6 +106,7 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
                 enforcement: enforcement::of_volume(found, policy),
                 measured: measured(&subject),
                 growth: growth(&subject, &filesystem),
+                history: memory.volume(&found.key),
                 filesystem,
                 volume: found.clone(),
             }

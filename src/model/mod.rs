@@ -7,6 +7,7 @@
 //! means zero; a measurement that failed is an error beside the last good value, never a number.
 
 mod growth;
+mod history;
 mod inventory;
 mod resource;
 mod sample;
@@ -15,6 +16,7 @@ mod snapshot;
 mod volume;
 
 pub use growth::{FullBy, Growth};
+pub use history::{History, Peak, QuotaChange, RoleOwners};
 pub use inventory::{
     Agent, Disagreement, DiskType, Inventory, SourceError, SourceHealth, SourceKind, SourceReport,
 };

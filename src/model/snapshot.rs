@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    Enforcement, FilesystemSample, Growth, Inventory, Measured, OrphanReason, Sandbox,
+    Enforcement, FilesystemSample, Growth, History, Inventory, Measured, OrphanReason, Sandbox,
     SandboxState, Timestamp, Volume, VolumeState,
 };
 
@@ -27,6 +27,8 @@ pub struct VolumeView {
     pub measured: Measured,
     /// How fast it grows; absent until there is enough to tell.
     pub growth: Option<Growth>,
+    /// What is remembered of it.
+    pub history: History,
     /// Mount point of the filesystem that holds it, a key into [`Snapshot::filesystems`].
     pub filesystem: Option<PathBuf>,
 }
@@ -46,6 +48,8 @@ pub struct SandboxView {
     pub measured: Measured,
     /// How fast it grows; absent until there is enough to tell.
     pub growth: Option<Growth>,
+    /// What is remembered of it.
+    pub history: History,
     /// Mount point of the filesystem that holds it.
     pub filesystem: Option<PathBuf>,
 }

@@ -10,7 +10,7 @@ use crate::discover::mesos::MesosSource;
 use crate::discover::mesos::settings::Resolved;
 use crate::host::{Guard, Roots};
 use crate::judge::growth::Histories;
-use crate::judge::{Evidence, VolumeMemory, assemble};
+use crate::judge::{Evidence, Memory, assemble};
 use crate::measure::targets;
 use crate::measure::usage::{OnceProgress, measure_once};
 use crate::model::{Inventory, Snapshot};
@@ -58,7 +58,8 @@ pub fn snapshot(
     collectors.push(filesystems.run);
     assemble(Evidence {
         inventory,
-        memory: &VolumeMemory::default(),
+        memory: &Memory::default(),
+        owners: None,
         usage: &usage,
         histories: &Histories::default(),
         filesystems: filesystems.samples,

@@ -39,6 +39,11 @@ fn a_volume_speaks_the_words_of_the_metrics() {
             "driver": null, "enforcement": "soft_kill", "method": "walk", "filesystem": "/var/lib/mesos",
             "created_timestamp_seconds": 1761251550.375, "measured_timestamp_seconds": 1763843460.125,
             "measure_failed": false, "measure_error": null,
+            "first_seen_timestamp_seconds": 1763757150.25, "last_used_timestamp_seconds": 1763843545.25,
+            "state_since_timestamp_seconds": null, "peak_bytes": 27918336000_u64,
+            "peak_timestamp_seconds": 1763839950.25, "over_quota_bytes": 6442450944_u64,
+            "over_quota_since_timestamp_seconds": 1763836350.25,
+            "quota_changed_timestamp_seconds": 1763841750.25, "quota_before_bytes": 1073741824,
         })
     );
     let missing = find(&list, "volume", "binlog");

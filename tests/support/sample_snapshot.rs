@@ -370,6 +370,7 @@ pub fn volume(
         enforcement: Enforcement::SoftKill,
         measured: measured(used),
         growth: growth(FullBy::Quota),
+        history: history(used, quota),
         filesystem: Some(root.into()),
     }
 }
@@ -423,6 +424,7 @@ pub fn sandbox(
         enforcement: Enforcement::SoftKill,
         measured: measured(used),
         growth: growth(FullBy::Quota),
+        history: history(used, quota),
         filesystem: Some("/var/lib/mesos".into()),
     }
 }
@@ -436,6 +438,22 @@ fn growth(full_by: FullBy) -> Option<Growth> {
         full_at: Some(NOW + 10_800.0),
         full_by: Some(full_by),
     })
+}
+
+/// Of a subject that was fuller yesterday, and is used now.
+fn history(used: u64, quota: Option<u64>) -> History {
+    History {
+        first_seen: Some(NOW - 86_400.0),
+        last_used: Some(NOW - 5.0),
+        peak: Some(Peak { bytes: used + MIB, at: NOW - 3600.0 }),
+        over_quota_since: quota.filter(|quota| used > *quota).map(|_| NOW - 7200.0),
+        quota_change: Some(QuotaChange {
+            from_bytes: Some(GIB),
+            to_bytes: quota,
+            at: NOW - 1800.0,
+        }),
+        ..History::default()
+    }
 }
 
 fn measured(used: u64) -> Measured {

@@ -34,6 +34,13 @@ families! {
     FILES = Gauge "plimsoll_sandbox_files", None, IDENTITY, [], PER_SANDBOX,
         "Inodes in the sandbox, its own directory included. Measured on Plimsoll's own schedule; see \
          plimsoll_sandbox_measured_timestamp_seconds.";
+    PEAK_BYTES = Gauge "plimsoll_sandbox_peak_bytes", Some("bytes"), IDENTITY, [], PER_SANDBOX,
+        "Most bytes the sandbox was ever measured to hold, as far as history reaches.";
+    OVER_QUOTA_BYTES = Gauge "plimsoll_sandbox_over_quota_bytes", Some("bytes"), IDENTITY, [], PER_SANDBOX,
+        "Bytes the sandbox holds beyond its quota, 0 when it holds no more than that. No series where \
+         there is no quota, or before the first measurement.";
+    OVER_QUOTA_SINCE = Gauge "plimsoll_sandbox_over_quota_since_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_SANDBOX,
+        "Since when the sandbox holds more than its quota. No series while it does not.";
     STATE = Gauge "plimsoll_sandbox_state", None, IDENTITY, ["state"], "four per live sandbox",
         "1 for the state the sandbox is in, 0 for the others: live, standalone, missing (its container runs, \
          but the directory is gone), unknown. Finished sandboxes are in plimsoll_finished_sandboxes.";

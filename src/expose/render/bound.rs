@@ -9,9 +9,9 @@ use crate::model::{
     VolumeState, VolumeView,
 };
 
-/// Series of one volume beside those of its holders, when every value is known.
-const VOLUME_SERIES: usize = 18;
-/// Series of one live sandbox.
+/// Series of one volume within its quota, beside those of its holders, when every value is known.
+const VOLUME_SERIES: usize = 22;
+/// Series of one live sandbox within its quota.
 const SANDBOX_SERIES: usize = 13;
 /// Series of one nested sandbox.
 const NESTED_SERIES: usize = 4;
@@ -191,8 +191,13 @@ type Rank = (bool, u8, Reverse<u32>);
 impl Candidate<'_> {
     fn cost(&self) -> usize {
         match self {
-            Self::Volume(view) => VOLUME_SERIES + view.volume.holders.len(),
-            Self::Sandbox(_) => SANDBOX_SERIES,
+            Self::Volume(view) => {
+                let over = usize::from(view.history.over_quota_since.is_some());
+                VOLUME_SERIES + over + view.volume.holders.len()
+            }
+            Self::Sandbox(view) => {
+                SANDBOX_SERIES + usize::from(view.history.over_quota_since.is_some())
+            }
             Self::Nested(_) => NESTED_SERIES,
         }
     }

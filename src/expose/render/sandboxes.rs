@@ -4,7 +4,8 @@ use super::bound::{Folded, Plan};
 use crate::expose::catalogue::sandbox::{
     APPARENT_BYTES, ERROR_BOUND_BYTES, FILES, FINISHED_SANDBOXES, FINISHED_UNMEASURED,
     FINISHED_USED_BYTES, FULL_AT, GROWTH, INFO, MEASURE_FAILED, MEASURED, NESTED_APPARENT_BYTES,
-    NESTED_FILES, NESTED_INFO, NESTED_USED_BYTES, QUOTA_BYTES, STATE, USED_BYTES,
+    NESTED_FILES, NESTED_INFO, NESTED_USED_BYTES, OVER_QUOTA_BYTES, OVER_QUOTA_SINCE, PEAK_BYTES,
+    QUOTA_BYTES, STATE, USED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::{display, display_or_empty};
@@ -71,6 +72,24 @@ fn live(encoder: &mut Encoder, plan: &Plan<'_>) {
         }
     }
     other(encoder, OTHER, folded, |sum| sum.files);
+    encoder.family(&PEAK_BYTES);
+    for (labels, view) in each() {
+        if let Some(peak) = view.history.peak {
+            encoder.u64(labels, peak.bytes);
+        }
+    }
+    encoder.family(&OVER_QUOTA_BYTES);
+    for (labels, view) in each() {
+        if let Some((sample, quota)) = view.measured.sample.as_ref().zip(view.sandbox.quota_bytes) {
+            encoder.u64(labels, sample.used_bytes.saturating_sub(quota));
+        }
+    }
+    encoder.family(&OVER_QUOTA_SINCE);
+    for (labels, view) in each() {
+        if let Some(since) = view.history.over_quota_since {
+            encoder.f64(labels, since);
+        }
+    }
     encoder.family(&STATE);
     for (labels, view) in each() {
         encoder.states(labels, STATES.iter().map(|state| (state.as_str(), *state == view.state)));

@@ -66,6 +66,22 @@ pub struct SandboxRow<'a> {
     pub measure_failed: bool,
     /// Why it did.
     pub measure_error: Option<&'a str>,
+    /// When it was first seen.
+    pub first_seen_timestamp_seconds: Option<f64>,
+    /// Since when it is in its state.
+    pub state_since_timestamp_seconds: Option<f64>,
+    /// Most bytes it was seen to hold.
+    pub peak_bytes: Option<u64>,
+    /// When it held those.
+    pub peak_timestamp_seconds: Option<f64>,
+    /// Bytes beyond its quota.
+    pub over_quota_bytes: Option<u64>,
+    /// Since when it holds more than its quota.
+    pub over_quota_since_timestamp_seconds: Option<f64>,
+    /// When its quota was last seen to change.
+    pub quota_changed_timestamp_seconds: Option<f64>,
+    /// Its quota before that.
+    pub quota_before_bytes: Option<u64>,
 }
 
 /// A task of a sandbox.
@@ -115,6 +131,14 @@ impl SandboxRow<'_> {
         "measured_timestamp_seconds",
         "measure_failed",
         "measure_error",
+        "first_seen_timestamp_seconds",
+        "state_since_timestamp_seconds",
+        "peak_bytes",
+        "peak_timestamp_seconds",
+        "over_quota_bytes",
+        "over_quota_since_timestamp_seconds",
+        "quota_changed_timestamp_seconds",
+        "quota_before_bytes",
     ];
 }
 
@@ -123,6 +147,7 @@ impl<'a> From<&'a SandboxView> for SandboxRow<'a> {
         let sandbox = &view.sandbox;
         let sample = view.measured.sample.as_ref();
         let failure = view.measured.failure.as_ref();
+        let history = &view.history;
         Self {
             source: sandbox.key.source.as_str(),
             framework: &sandbox.key.framework,
@@ -151,6 +176,16 @@ impl<'a> From<&'a SandboxView> for SandboxRow<'a> {
             measured_timestamp_seconds: sample.map(|sample| sample.measured_at),
             measure_failed: failure.is_some(),
             measure_error: failure.map(|failure| failure.message.as_str()),
+            first_seen_timestamp_seconds: history.first_seen,
+            state_since_timestamp_seconds: history.state_since,
+            peak_bytes: history.peak.map(|peak| peak.bytes),
+            peak_timestamp_seconds: history.peak.map(|peak| peak.at),
+            over_quota_bytes: sample
+                .zip(sandbox.quota_bytes)
+                .map(|(sample, quota)| sample.used_bytes.saturating_sub(quota)),
+            over_quota_since_timestamp_seconds: history.over_quota_since,
+            quota_changed_timestamp_seconds: history.quota_change.map(|change| change.at),
+            quota_before_bytes: history.quota_change.and_then(|change| change.from_bytes),
         }
     }
 }

@@ -9,12 +9,14 @@ pub mod conditions;
 pub mod enforcement;
 pub mod findings;
 pub mod gc;
+pub mod growth;
+pub mod memory;
 pub mod promised;
 pub mod sandbox;
 pub mod volume;
 
 pub use assemble::{Evidence, assemble};
-pub use volume::VolumeMemory;
+pub use memory::Memory;
 
 use crate::model::Timestamp;
 

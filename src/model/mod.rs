@@ -7,6 +7,8 @@
 //! means zero; a measurement that failed is an error beside the last good value, never a number.
 
 mod finding;
+mod growth;
+mod history;
 mod inventory;
 mod resource;
 mod sample;
@@ -15,6 +17,8 @@ mod snapshot;
 mod volume;
 
 pub use finding::{Finding, FindingSubject, Severity, SubjectKind};
+pub use growth::{FullBy, Growth};
+pub use history::{History, Peak, QuotaChange, RoleOwners};
 pub use inventory::{
     Agent, Disagreement, DiskType, Inventory, SourceError, SourceHealth, SourceKind, SourceReport,
 };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{SandboxKey, Timestamp, VolumeKey};
+use super::{Growth, SandboxKey, Timestamp, VolumeKey};
 
 /// Something that is measured on its own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -120,4 +120,6 @@ pub struct FilesystemSample {
     /// Sum of the agent's disk resources that are carved from it (unreserved, reserved and
     /// volumes); absent where none is.
     pub promised_bytes: Option<u64>,
+    /// How fast its used bytes grow; filled in by judgement, absent until there is enough to tell.
+    pub growth: Option<Growth>,
 }

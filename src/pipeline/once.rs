@@ -11,7 +11,8 @@ use crate::discover::mesos::MesosSource;
 use crate::discover::mesos::settings::Resolved;
 use crate::host::{Guard, Roots};
 use crate::judge::findings::{Facts, at_once};
-use crate::judge::{Evidence, VolumeMemory, assemble};
+use crate::judge::growth::Histories;
+use crate::judge::{Evidence, Memory, assemble};
 use crate::measure::targets;
 use crate::measure::usage::{OnceProgress, measure_once};
 use crate::model::{CollectorRun, Inventory, Measured, Snapshot, Subject};
@@ -82,8 +83,10 @@ fn judge(
     collectors.push(filesystems.run);
     let mut snapshot = assemble(Evidence {
         inventory,
-        memory: &VolumeMemory::default(),
+        memory: &Memory::default(),
+        owners: None,
         usage: &usage,
+        histories: &Histories::default(),
         filesystems: filesystems.samples,
         filesystem_of: &filesystems.of_path,
         collectors,

@@ -4,23 +4,26 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 
+use crate::judge::conditions;
 use crate::model::{
     Enforcement, FilesystemSample, Measured, SandboxKind, SandboxState, SandboxView, Snapshot,
     VolumeState, VolumeView,
 };
 
-/// Series of one volume beside those of its holders, when every value is known.
-const VOLUME_SERIES: usize = 16;
-/// Series of one live sandbox.
-const SANDBOX_SERIES: usize = 11;
+/// Series of one volume within its quota, beside those of its holders, when every value is known.
+const VOLUME_SERIES: usize = 22;
+/// Series of one live sandbox within its quota.
+const SANDBOX_SERIES: usize = 13;
 /// Series of one nested sandbox.
 const NESTED_SERIES: usize = 4;
 /// Series of the three subjects named `other`, of one filesystem, and of one sum of finished
 /// sandboxes.
 const OTHER_SERIES: usize = 16;
-const FILESYSTEM_SERIES: usize = 11;
+const FILESYSTEM_SERIES: usize = 13;
 const FINISHED_SERIES: usize = 3;
 const COLLECTOR_SERIES: usize = 2;
+/// Series of the agent's garbage collection.
+const GC_SERIES: usize = 3;
 /// Series about the snapshot itself.
 const OWN_SERIES: usize = 3;
 
@@ -101,6 +104,9 @@ impl<'a> Plan<'a> {
             + plan.finished.len() * FINISHED_SERIES
             + snapshot.collectors.len() * COLLECTOR_SERIES
             + snapshot.inventory.agent.as_ref().map_or(0, super::agent::series)
+            + conditions::all().count()
+            + snapshot.findings.len().min(super::findings::MAX_FINDINGS)
+            + GC_SERIES
             + OWN_SERIES;
         let wanted: usize = candidates.iter().map(Candidate::cost).sum();
         let bounded = fixed + wanted > max_series;
@@ -191,8 +197,13 @@ type Rank = (bool, u8, Reverse<u32>);
 impl Candidate<'_> {
     fn cost(&self) -> usize {
         match self {
-            Self::Volume(view) => VOLUME_SERIES + view.volume.holders.len(),
-            Self::Sandbox(_) => SANDBOX_SERIES,
+            Self::Volume(view) => {
+                let over = usize::from(view.history.over_quota_since.is_some());
+                VOLUME_SERIES + over + view.volume.holders.len()
+            }
+            Self::Sandbox(view) => {
+                SANDBOX_SERIES + usize::from(view.history.over_quota_since.is_some())
+            }
             Self::Nested(_) => NESTED_SERIES,
         }
     }

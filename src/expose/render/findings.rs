@@ -8,7 +8,7 @@ use crate::judge::conditions;
 use crate::model::Snapshot;
 
 /// Findings with a series of their own; the counts have all.
-const MAX_FINDINGS: usize = 1000;
+pub(super) const MAX_FINDINGS: usize = 1000;
 
 pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot) {
     let mut counts: HashMap<&str, u64> = HashMap::new();

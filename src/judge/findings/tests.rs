@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::*;
-use crate::judge::{Evidence, VolumeMemory, assemble, conditions};
+use crate::judge::{Evidence, Memory, assemble, conditions, growth::Histories};
 use crate::model::*;
 
 const NOW: f64 = 1e9;
@@ -220,7 +220,9 @@ impl Host {
                 sources: self.sources.clone(),
                 disagreements: self.disagreements.clone(),
             }),
-            memory: &VolumeMemory::default(),
+            memory: &Memory::default(),
+            owners: None,
+            histories: &Histories::default(),
             usage: &self.usage,
             filesystems: vec![FilesystemSample {
                 mount_point: "/".into(),
@@ -232,6 +234,7 @@ impl Host {
                 usage: Some(self.filesystem),
                 unattributed_bytes: None,
                 promised_bytes: None,
+                growth: None,
             }],
             filesystem_of: &filesystem_of,
             collectors: vec![],

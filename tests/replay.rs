@@ -53,6 +53,7 @@ fn discover(scene: &replay::Scene, mode: Mode, config: MesosConfig) -> Snapshot 
         inventory: Arc::new(inventory),
         memory: &VolumeMemory::default(),
         usage: &Default::default(),
+        histories: &Default::default(),
         filesystems: Vec::new(),
         filesystem_of: &Default::default(),
         collectors: Vec::new(),

@@ -11,6 +11,7 @@ use crate::model::{
 
 use super::attribution::{Share, explained};
 use super::enforcement::{self, DiskPolicy};
+use super::growth::{Histories, first_full};
 use super::{VolumeMemory, sandbox, volume};
 
 /// All that a snapshot is made from.
@@ -21,6 +22,8 @@ pub struct Evidence<'a> {
     pub memory: &'a VolumeMemory,
     /// Newest measurements.
     pub usage: &'a HashMap<Subject, Measured>,
+    /// Use over time, the newest measurements included.
+    pub histories: &'a Histories,
     /// Filesystems, sorted by mount point.
     pub filesystems: Vec<FilesystemSample>,
     /// Mount point of the filesystem that holds a path of a subject.
@@ -37,7 +40,7 @@ pub struct Evidence<'a> {
 
 /// Judges everything.
 pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
-    let Evidence { inventory, memory, usage, now, grace, .. } = evidence;
+    let Evidence { inventory, memory, usage, histories, now, grace, .. } = evidence;
     let policy = inventory
         .agent
         .as_ref()
@@ -46,17 +49,25 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         |path: Option<&Path>| path.and_then(|path| evidence.filesystem_of.get(path)).cloned();
     let measured = |subject: &Subject| usage.get(subject).cloned().unwrap_or_default();
 
+    let growth = |subject: &Subject, filesystem: &Option<PathBuf>| {
+        let filesystem = filesystem.as_ref().and_then(|point| histories.of_filesystem(point));
+        first_full(histories.of(subject), filesystem.as_ref())
+    };
+
     let sandboxes: Vec<SandboxView> = inventory
         .sandboxes
         .iter()
         .map(|found| {
             let (state, reason) = sandbox::judge(found, now, grace);
+            let subject = Subject::Sandbox(found.key.clone());
+            let filesystem = filesystem_of(Some(&found.path));
             SandboxView {
                 state,
                 reason,
                 enforcement: enforcement::of_sandbox(found, state, policy),
-                measured: measured(&Subject::Sandbox(found.key.clone())),
-                filesystem: filesystem_of(Some(&found.path)),
+                measured: measured(&subject),
+                growth: growth(&subject, &filesystem),
+                filesystem,
                 sandbox: found.clone(),
             }
         })
@@ -82,19 +93,25 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         .map(|found| {
             let runs = |container: &str| running.get(container).copied().flatten();
             let verdict = volume::judge(found, runs, memory, now, grace);
+            let subject = Subject::Volume(found.key.clone());
+            let filesystem = filesystem_of(found.path.as_deref());
             VolumeView {
                 state: verdict.state,
                 reason: verdict.reason,
                 orphan_reason: verdict.orphan_reason,
                 enforcement: enforcement::of_volume(found, policy),
-                measured: measured(&Subject::Volume(found.key.clone())),
-                filesystem: filesystem_of(found.path.as_deref()),
+                measured: measured(&subject),
+                growth: growth(&subject, &filesystem),
+                filesystem,
                 volume: found.clone(),
             }
         })
         .collect();
 
     let mut filesystems = evidence.filesystems;
+    for filesystem in &mut filesystems {
+        filesystem.growth = histories.of_filesystem(&filesystem.mount_point);
+    }
     attribute(&mut filesystems, &volumes, &sandboxes);
     let mut collectors = evidence.collectors;
     collectors.sort_by_key(|run| run.name);

@@ -5,6 +5,7 @@
 pub mod assemble;
 pub mod attribution;
 pub mod enforcement;
+pub mod growth;
 pub mod sandbox;
 pub mod volume;
 

@@ -6,6 +6,7 @@
 //! Two customs hold everywhere: `Option` means *absent* (not known, does not apply) and zero
 //! means zero; a measurement that failed is an error beside the last good value, never a number.
 
+mod growth;
 mod inventory;
 mod resource;
 mod sample;
@@ -13,6 +14,7 @@ mod sandbox;
 mod snapshot;
 mod volume;
 
+pub use growth::{FullBy, Growth};
 pub use inventory::{
     Agent, Disagreement, DiskType, Inventory, SourceError, SourceHealth, SourceKind, SourceReport,
 };

@@ -17,6 +17,7 @@ use crate::discover::mesos::MesosSource;
 use crate::discover::watch::DirectoryWatch;
 use crate::expose::telemetry::Telemetry;
 use crate::host::{Guard, Roots};
+use crate::judge::growth::Histories;
 use crate::judge::{Evidence, VolumeMemory, assemble};
 use crate::measure::targets;
 use crate::measure::usage::{MeterStats, UsageConfig, UsageMeter};
@@ -80,6 +81,7 @@ struct Shared {
 struct State {
     inventory: Arc<Inventory>,
     memory: VolumeMemory,
+    histories: Histories,
     filesystems: Vec<FilesystemSample>,
     filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
     collectors: BTreeMap<&'static str, CollectorRun>,
@@ -341,11 +343,14 @@ impl Shared {
     fn assemble(&self, sequence: u64) -> Snapshot {
         let usage = self.meter.results();
         let config = self.config.load();
-        let state = self.state();
+        let mut state = self.state();
+        let state = &mut *state;
+        state.histories.observe(&state.inventory, &usage, &state.filesystems);
         let evidence = Evidence {
             inventory: Arc::clone(&state.inventory),
             memory: &state.memory,
             usage: &usage,
+            histories: &state.histories,
             filesystems: state.filesystems.clone(),
             filesystem_of: &state.filesystem_of,
             collectors: state.collectors.values().cloned().collect(),

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::discover::mesos::MesosSource;
 use crate::discover::mesos::settings::Resolved;
 use crate::host::{Guard, Roots};
+use crate::judge::growth::Histories;
 use crate::judge::{Evidence, VolumeMemory, assemble};
 use crate::measure::targets;
 use crate::measure::usage::{OnceProgress, measure_once};
@@ -59,6 +60,7 @@ pub fn snapshot(
         inventory,
         memory: &VolumeMemory::default(),
         usage: &usage,
+        histories: &Histories::default(),
         filesystems: filesystems.samples,
         filesystem_of: &filesystems.of_path,
         collectors,

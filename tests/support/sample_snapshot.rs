@@ -253,6 +253,7 @@ fn filesystems() -> Vec<FilesystemSample> {
     hung.responsive = false;
     hung.usage = None;
     hung.unattributed_bytes = None;
+    hung.growth = None;
     let mut readonly = filesystem("/mnt/ssd1", 400 * GIB, 270 * GIB);
     readonly.usage = readonly.usage.map(|usage| FilesystemUsage { readonly: true, ..usage });
     let mut unsplit = filesystem("/mnt/ssd0", 420 * GIB, 90 * GIB);
@@ -368,6 +369,7 @@ pub fn volume(
         orphan_reason: None,
         enforcement: Enforcement::SoftKill,
         measured: measured(used),
+        growth: growth(FullBy::Quota),
         filesystem: Some(root.into()),
     }
 }
@@ -420,8 +422,20 @@ pub fn sandbox(
         reason: if running { "Its container runs.".into() } else { "Its run is over.".into() },
         enforcement: Enforcement::SoftKill,
         measured: measured(used),
+        growth: growth(FullBy::Quota),
         filesystem: Some("/var/lib/mesos".into()),
     }
+}
+
+/// Two MiB a second, seen for an hour; full in three.
+fn growth(full_by: FullBy) -> Option<Growth> {
+    Some(Growth {
+        bytes_per_second: 2_097_152.0,
+        window_seconds: 3_600.0,
+        confidence: 0.9,
+        full_at: Some(NOW + 10_800.0),
+        full_by: Some(full_by),
+    })
 }
 
 fn measured(used: u64) -> Measured {
@@ -457,6 +471,7 @@ fn filesystem(mount_point: &str, size: u64, free: u64) -> FilesystemSample {
             measured_at: NOW - 10.0,
         }),
         unattributed_bytes: Some(7 * GIB as i64),
+        growth: growth(FullBy::Filesystem),
     }
 }
 

@@ -46,6 +46,12 @@ families! {
     MEASURE_FAILED = Gauge "plimsoll_sandbox_measure_failed", None, IDENTITY, [], PER_SANDBOX,
         "1 when the newest attempt to measure the sandbox failed; the values shown are then those of the \
          last good one.";
+    GROWTH = Gauge "plimsoll_sandbox_growth_bytes_per_second", None, IDENTITY, [], PER_SANDBOX,
+        "Robust rate at which the sandbox grows (its peaks, where it rises and falls), negative when it shrinks. \
+         No series until enough was seen to be confident.";
+    FULL_AT = Gauge "plimsoll_sandbox_full_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_SANDBOX,
+        "When its quota or its filesystem is full, whichever comes first, at the rate seen. No series when it is not growing, or when what was seen does not bear \
+         out a prediction.";
     INFO = Info "plimsoll_sandbox_info", None, IDENTITY,
         ["path", "kind", "containerizer", "framework_name", "role", "task", "task_name", "enforcement", "method", "filesystem"],
         PER_SANDBOX,

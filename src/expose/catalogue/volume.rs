@@ -45,6 +45,12 @@ families! {
     MEASURE_FAILED = Gauge "plimsoll_volume_measure_failed", None, IDENTITY, [], PER_VOLUME,
         "1 when the newest attempt to measure the volume failed; the values shown are then those of the \
          last good one.";
+    GROWTH = Gauge "plimsoll_volume_growth_bytes_per_second", None, IDENTITY, [], PER_VOLUME,
+        "Robust rate at which the volume grows (its peaks, where it rises and falls), negative when it shrinks. \
+         No series until enough was seen to be confident.";
+    FULL_AT = Gauge "plimsoll_volume_full_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_VOLUME,
+        "When its quota or its filesystem is full, whichever comes first, at the rate seen. No series when it is not growing, or when what was seen does not bear \
+         out a prediction.";
     INFO = Info "plimsoll_volume_info", None, IDENTITY,
         ["path", "principal", "disk_type", "kind", "reservation", "shared", "enforcement", "method", "driver", "filesystem"],
         PER_VOLUME,

@@ -10,15 +10,15 @@ use crate::model::{
 };
 
 /// Series of one volume beside those of its holders, when every value is known.
-const VOLUME_SERIES: usize = 17;
+const VOLUME_SERIES: usize = 19;
 /// Series of one live sandbox.
-const SANDBOX_SERIES: usize = 12;
+const SANDBOX_SERIES: usize = 14;
 /// Series of one nested sandbox.
 const NESTED_SERIES: usize = 4;
 /// Series of the three subjects named `other`, of one filesystem, and of one sum of finished
 /// sandboxes.
 const OTHER_SERIES: usize = 16;
-const FILESYSTEM_SERIES: usize = 10;
+const FILESYSTEM_SERIES: usize = 12;
 const FINISHED_SERIES: usize = 3;
 const COLLECTOR_SERIES: usize = 2;
 /// Series about the snapshot itself.

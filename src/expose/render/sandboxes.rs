@@ -3,8 +3,8 @@
 use super::bound::{Folded, Plan};
 use crate::expose::catalogue::sandbox::{
     APPARENT_BYTES, ERROR_BOUND_BYTES, FILES, FINISHED_SANDBOXES, FINISHED_UNMEASURED,
-    FINISHED_USED_BYTES, INFO, MEASURE_FAILED, MEASURED, NESTED_APPARENT_BYTES, NESTED_FILES,
-    NESTED_INFO, NESTED_USED_BYTES, QUOTA_BYTES, STATE, USED_BYTES,
+    FINISHED_USED_BYTES, FULL_AT, GROWTH, INFO, MEASURE_FAILED, MEASURED, NESTED_APPARENT_BYTES,
+    NESTED_FILES, NESTED_INFO, NESTED_USED_BYTES, QUOTA_BYTES, STATE, USED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::{display, display_or_empty};
@@ -90,6 +90,18 @@ fn live(encoder: &mut Encoder, plan: &Plan<'_>) {
     encoder.family(&MEASURE_FAILED);
     for (labels, view) in each() {
         encoder.bool(labels, view.measured.failure.is_some());
+    }
+    encoder.family(&GROWTH);
+    for (labels, view) in each() {
+        if let Some(rate) = view.growth.and_then(|growth| growth.confident_rate()) {
+            encoder.f64(labels, rate);
+        }
+    }
+    encoder.family(&FULL_AT);
+    for (labels, view) in each() {
+        if let Some(full_at) = view.growth.and_then(|growth| growth.full_at) {
+            encoder.f64(labels, full_at);
+        }
     }
     encoder.family(&INFO);
     for (labels, view) in each() {

@@ -2,8 +2,8 @@
 
 use super::bound::{Filesystems, Folded, Plan};
 use crate::expose::catalogue::volume::{
-    APPARENT_BYTES, AVAILABLE_BYTES, CREATED, ERROR_BOUND_BYTES, FILES, HOLDER_INFO, HOLDERS, INFO,
-    MEASURE_FAILED, MEASURED, MOUNTS, QUOTA_BYTES, STATE, USED_BYTES,
+    APPARENT_BYTES, AVAILABLE_BYTES, CREATED, ERROR_BOUND_BYTES, FILES, FULL_AT, GROWTH,
+    HOLDER_INFO, HOLDERS, INFO, MEASURE_FAILED, MEASURED, MOUNTS, QUOTA_BYTES, STATE, USED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::display_or_empty;
@@ -102,6 +102,18 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
     encoder.family(&MEASURE_FAILED);
     for (labels, view) in each() {
         encoder.bool(labels, view.measured.failure.is_some());
+    }
+    encoder.family(&GROWTH);
+    for (labels, view) in each() {
+        if let Some(rate) = view.growth.and_then(|growth| growth.confident_rate()) {
+            encoder.f64(labels, rate);
+        }
+    }
+    encoder.family(&FULL_AT);
+    for (labels, view) in each() {
+        if let Some(full_at) = view.growth.and_then(|growth| growth.full_at) {
+            encoder.f64(labels, full_at);
+        }
     }
     encoder.family(&INFO);
     for (labels, view) in each() {

@@ -44,6 +44,12 @@ pub struct SandboxRow<'a> {
     pub quota_bytes: Option<u64>,
     /// Inodes.
     pub files: Option<u64>,
+    /// Bytes a second it grows; negative when it shrinks.
+    pub growth_bytes_per_second: Option<f64>,
+    /// When it is full at this pace.
+    pub full_timestamp_seconds: Option<f64>,
+    /// What is full then: `quota` or `filesystem`.
+    pub full_by: Option<&'static str>,
     /// Tasks in it.
     pub tasks: Vec<TaskRow<'a>>,
     /// What happens past the quota.
@@ -98,6 +104,9 @@ impl SandboxRow<'_> {
         "apparent_bytes",
         "quota_bytes",
         "files",
+        "growth_bytes_per_second",
+        "full_timestamp_seconds",
+        "full_by",
         "tasks",
         "enforcement",
         "method",
@@ -131,6 +140,9 @@ impl<'a> From<&'a SandboxView> for SandboxRow<'a> {
             apparent_bytes: sample.and_then(|sample| sample.apparent_bytes),
             quota_bytes: sandbox.quota_bytes,
             files: sample.and_then(|sample| sample.files),
+            growth_bytes_per_second: view.growth.and_then(|growth| growth.confident_rate()),
+            full_timestamp_seconds: view.growth.and_then(|growth| growth.full_at),
+            full_by: view.growth.and_then(|growth| growth.full_by).map(|full_by| full_by.as_str()),
             tasks: sandbox.tasks.iter().map(TaskRow::from).collect(),
             enforcement: view.enforcement.as_str(),
             method: sample.map(|sample| sample.method.as_str()),

@@ -41,6 +41,12 @@ pub struct VolumeRow<'a> {
     pub available_bytes: Option<u64>,
     /// Inodes.
     pub files: Option<u64>,
+    /// Bytes a second it grows; negative when it shrinks.
+    pub growth_bytes_per_second: Option<f64>,
+    /// When it is full at this pace.
+    pub full_timestamp_seconds: Option<f64>,
+    /// What is full then: `quota` or `filesystem`.
+    pub full_by: Option<&'static str>,
     /// Who uses it.
     pub holders: Vec<HolderRow<'a>>,
     /// Where it is mounted.
@@ -137,6 +143,9 @@ impl<'a> VolumeRow<'a> {
         "quota_bytes",
         "available_bytes",
         "files",
+        "growth_bytes_per_second",
+        "full_timestamp_seconds",
+        "full_by",
         "holders",
         "mounts",
         "shared",
@@ -174,6 +183,9 @@ impl<'a> VolumeRow<'a> {
             quota_bytes: volume.quota_bytes,
             available_bytes: available_bytes(view, filesystem),
             files: sample.and_then(|sample| sample.files),
+            growth_bytes_per_second: view.growth.and_then(|growth| growth.confident_rate()),
+            full_timestamp_seconds: view.growth.and_then(|growth| growth.full_at),
+            full_by: view.growth.and_then(|growth| growth.full_by).map(|full_by| full_by.as_str()),
             holders: volume.holders.iter().map(HolderRow::from).collect(),
             mounts: volume.mounts.iter().map(MountRow::from).collect(),
             shared: volume.shared,

@@ -109,7 +109,13 @@ impl Config {
                 self.usage.syscall_budget = parse(value, "a whole number")?;
             }
             "usage.max_age" => self.usage.max_age = duration(value)?,
-            other => return Err(format!("there is no key {other:?}")),
+            other => {
+                let condition = other
+                    .strip_prefix("conditions.")
+                    .and_then(|name| self.conditions.get_mut(name))
+                    .ok_or_else(|| format!("there is no key {other:?}"))?;
+                *condition = parse(value, "a number")?;
+            }
         }
         Ok(())
     }

@@ -51,6 +51,11 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         |path: Option<&Path>| path.and_then(|path| evidence.filesystem_of.get(path)).cloned();
     let measured = |subject: &Subject| usage.get(subject).cloned().unwrap_or_default();
 
+    let growth = |subject: &Subject, filesystem: &Option<PathBuf>| {
+        let filesystem = filesystem.as_ref().and_then(|point| histories.of_filesystem(point));
+        first_full(histories.of(subject), filesystem.as_ref())
+    };
+
     let gc_delay = inventory.agent.as_ref().map(|agent| {
         let mount_point = agent.work_dir.as_ref().and_then(|dir| evidence.filesystem_of.get(dir));
         let usage = evidence
@@ -60,11 +65,6 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
             .and_then(|sample| sample.usage.as_ref());
         gc::delay_seconds(&agent.flags, usage)
     });
-    let growth = |subject: &Subject, filesystem: &Option<PathBuf>| {
-        let filesystem = filesystem.as_ref().and_then(|point| histories.of_filesystem(point));
-        first_full(histories.of(subject), filesystem.as_ref())
-    };
-
     let sandboxes: Vec<SandboxView> = inventory
         .sandboxes
         .iter()

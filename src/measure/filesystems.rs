@@ -74,8 +74,8 @@ impl FilesystemMeter {
                 responsive,
                 usage: self.last.get(&key).copied(),
                 unattributed_bytes: None,
-                promised_bytes: None,
                 growth: None,
+                promised_bytes: None,
             });
         }
         report.samples.sort_by(|a, b| a.mount_point.cmp(&b.mount_point));

@@ -117,9 +117,9 @@ pub struct FilesystemSample {
     pub usage: Option<FilesystemUsage>,
     /// Used bytes that no measured subject explains; absent until all its subjects are measured.
     pub unattributed_bytes: Option<i64>,
+    /// How fast its used bytes grow; filled in by judgement, absent until there is enough to tell.
+    pub growth: Option<Growth>,
     /// Sum of the agent's disk resources that are carved from it (unreserved, reserved and
     /// volumes); absent where none is.
     pub promised_bytes: Option<u64>,
-    /// How fast its used bytes grow; filled in by judgement, absent until there is enough to tell.
-    pub growth: Option<Growth>,
 }

@@ -98,8 +98,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     inventory: Arc<Inventory>,
-    findings: FindingMemory,
     memory: Memory,
+    findings: FindingMemory,
     histories: Histories,
     state_file: Option<SourceReport>,
     owners: Option<(Instant, RoleOwners)>,

@@ -497,8 +497,8 @@ fn filesystem(mount_point: &str, size: u64, free: u64) -> FilesystemSample {
             measured_at: NOW - 10.0,
         }),
         unattributed_bytes: Some(7 * GIB as i64),
-        promised_bytes: Some(size / 2),
         growth: growth(FullBy::Filesystem),
+        promised_bytes: Some(size / 2),
     }
 }
 

@@ -11,9 +11,9 @@ use crate::model::{
 };
 
 /// Series of one volume within its quota, beside those of its holders, when every value is known.
-const VOLUME_SERIES: usize = 22;
+const VOLUME_SERIES: usize = 23;
 /// Series of one live sandbox within its quota.
-const SANDBOX_SERIES: usize = 13;
+const SANDBOX_SERIES: usize = 15;
 /// Series of one nested sandbox.
 const NESTED_SERIES: usize = 4;
 /// Series of the three subjects named `other`, of one filesystem, and of one sum of finished

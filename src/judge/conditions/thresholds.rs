@@ -67,6 +67,22 @@ impl Thresholds {
         ]
     }
 
+    /// The place of a key's value.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut f64> {
+        Some(match key {
+            "volume_near_quota" => &mut self.volume_near_quota,
+            "sandbox_near_quota" => &mut self.sandbox_near_quota,
+            "filesystem_filling" => &mut self.filesystem_filling,
+            "filesystem_full" => &mut self.filesystem_full,
+            "filesystem_inodes_low" => &mut self.filesystem_inodes_low,
+            "filesystem_inodes_exhausted" => &mut self.filesystem_inodes_exhausted,
+            "filesystem_overcommitted" => &mut self.filesystem_overcommitted,
+            "measurements_overdue" => &mut self.measurements_overdue,
+            "gc_behind" => &mut self.gc_behind,
+            _ => return None,
+        })
+    }
+
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<f64> {
         self.list().into_iter().find(|(name, ..)| *name == key).map(|(_, value, _)| value)

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::*;
-use crate::judge::{Evidence, Memory, assemble, conditions, growth::Histories};
+use crate::judge::growth::Histories;
+use crate::judge::{Evidence, Memory, assemble, conditions};
 use crate::model::*;
 
 const NOW: f64 = 1e9;

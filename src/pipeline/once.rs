@@ -11,7 +11,7 @@ use crate::discover::mesos::settings::Resolved;
 use crate::host::{Guard, Roots};
 use crate::judge::{Evidence, VolumeMemory, assemble};
 use crate::measure::targets;
-use crate::measure::usage::{OnceProgress, measure_once};
+use crate::measure::usage::{OnceProgress, measure_once_with, usual_threads};
 use crate::model::{Inventory, Snapshot};
 
 use super::filesystems::Filesystems;
@@ -41,18 +41,30 @@ pub fn discover(config: &Config, roots: &Roots, guard: &Arc<Guard>, handle: &Han
     Discovered { inventory: Arc::new(inventory), resolved: source.resolved() }
 }
 
-/// Discovers, measures every subject without a budget, and judges.
+/// Discovers, measures every subject without a budget by the [usual](usual_threads) number of
+/// threads, and judges.
 pub fn snapshot(
     config: &Config,
     roots: &Roots,
     handle: &Handle,
     progress: impl FnMut(OnceProgress),
 ) -> Snapshot {
+    snapshot_with(config, roots, handle, usual_threads(), progress)
+}
+
+/// The same by `threads` threads on each filesystem.
+pub fn snapshot_with(
+    config: &Config,
+    roots: &Roots,
+    handle: &Handle,
+    threads: usize,
+    progress: impl FnMut(OnceProgress),
+) -> Snapshot {
     let guard = Arc::new(Guard::new(roots.clone(), config.filesystems.timeout));
     let inventory = discover(config, roots, &guard, handle).inventory;
     let filesystems = Filesystems::default().measure(&inventory, &guard, roots);
     let plan = targets::plan(&inventory, &guard.table(), roots);
-    let usage = measure_once(&guard, &plan, progress).into_iter().collect();
+    let usage = measure_once_with(&guard, &plan, threads, progress).into_iter().collect();
     let mut collectors: Vec<_> = collector_runs(&inventory.sources).collect();
     collectors.push(filesystems.run);
     assemble(Evidence {

@@ -1,6 +1,6 @@
 //! One full pass of everything.
 
-use super::process::{Cost, installed, median, peak_memory, run, system_calls};
+use super::process::{self, Cost, installed, median, peak_memory, system_calls};
 use super::tree::{SUBJECTS, Tree};
 
 struct Contender {
@@ -51,7 +51,7 @@ fn contenders(tree: &Tree) -> Vec<Contender> {
 
 fn check(tree: &Tree) {
     use plimsoll::measure::usage::{Progress, Walk};
-    let du = |path: &std::path::Path| run(&[words(&format!("du -s -B1 {}", path.display()))]).1;
+    let du = |path: &std::path::Path| process::run(&[words(&format!("du -s -B1 {}", path.display()))]).1;
     let mut walk = Walk::new(tree.root(), &[], &[]);
     let ours = loop {
         match walk.advance(100_000) {
@@ -71,7 +71,7 @@ pub fn run(tree: &Tree, rounds: usize) {
     // One round more: the first only warms the caches.
     for round in 0..=rounds {
         for contender in &mut all {
-            let (cost, _) = super::process::run(&contender.commands);
+            let (cost, _) = process::run(&contender.commands);
             if round > 0 {
                 contender.costs.push(cost);
             }

@@ -51,7 +51,8 @@ fn contenders(tree: &Tree) -> Vec<Contender> {
 
 fn check(tree: &Tree) {
     use plimsoll::measure::usage::{Progress, Walk};
-    let du = |path: &std::path::Path| process::run(&[words(&format!("du -s -B1 {}", path.display()))]).1;
+    let du =
+        |path: &std::path::Path| process::run(&[words(&format!("du -s -B1 {}", path.display()))]).1;
     let mut walk = Walk::new(tree.root(), &[], &[]);
     let ours = loop {
         match walk.advance(100_000) {

@@ -23,6 +23,8 @@ pub enum Method {
     Walk,
     /// The filesystem's own count (`statfs`), as `df` prints it; metadata included.
     Statfs,
+    /// The last walk, brought up to date by looking at what is likely to have moved.
+    Incremental,
 }
 
 impl Method {
@@ -31,6 +33,7 @@ impl Method {
         match self {
             Self::Walk => "walk",
             Self::Statfs => "statfs",
+            Self::Incremental => "incremental",
         }
     }
 }
@@ -46,6 +49,9 @@ pub struct UsageSample {
     pub files: Option<u64>,
     /// How `used_bytes` was obtained.
     pub method: Method,
+    /// By how much `used_bytes` may be off because something changed that was not looked at: 0 for
+    /// everything but [`Method::Incremental`].
+    pub error_bound_bytes: u64,
     /// When the pass ended.
     pub measured_at: Timestamp,
     /// From its first to its last system call, pauses for the budget included, in seconds.

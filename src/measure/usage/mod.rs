@@ -6,11 +6,14 @@
 mod budget;
 mod crew;
 mod entry;
+pub mod hot;
 mod links;
 mod meter;
 mod once;
 mod order;
 mod pass;
+mod pressure;
+mod remember;
 mod scheduler;
 mod skip;
 mod target;

@@ -11,6 +11,10 @@ impl Walk {
     /// The parts count hard links together, each inode once; the sum of their totals is the total
     /// of the whole. The new part finds its way by names, checked, as after any slice.
     pub(in super::super) fn split(&mut self) -> Option<Self> {
+        // A recorder takes one walk down, in its order.
+        if self.recorder.is_some() {
+            return None;
+        }
         let busy = self.pending > 1 || self.frames.last().is_some_and(|top| !top.read_done);
         let level = self.frames.iter().position(|frame| !frame.pending.is_empty())?;
         if !busy {
@@ -45,6 +49,7 @@ impl Walk {
             steps: 0,
             mask: self.mask,
             noatime: self.noatime,
+            recorder: None,
         })
     }
 }

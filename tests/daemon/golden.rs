@@ -9,7 +9,8 @@ use crate::scene;
 
 /// Values that differ from run to run or from one filesystem to the next. Their series are
 /// compared, their numbers are not: exactness has its own tests, against `du` and `df`.
-const VOLATILE: [&str; 11] = [
+const VOLATILE: [&str; 12] = [
+    "plimsoll_gc_",
     "process_",
     "plimsoll_usage_",
     "plimsoll_filesystem_",

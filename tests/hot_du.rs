@@ -80,7 +80,7 @@ fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
 
 /// Every directory and every other entry of some trees.
 fn listing(roots: &[&Path]) -> (Vec<PathBuf>, Vec<PathBuf>) {
-    let entries = roots.iter().flat_map(|root| walkdir::WalkDir::new(root));
+    let entries = roots.iter().flat_map(walkdir::WalkDir::new);
     let (dirs, files): (Vec<_>, Vec<_>) =
         entries.map(Result::unwrap).partition(|entry| entry.file_type().is_dir());
     let paths = |all: Vec<walkdir::DirEntry>| all.into_iter().map(|e| e.into_path()).collect();

@@ -51,11 +51,14 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         .iter()
         .map(|found| {
             let (state, reason) = sandbox::judge(found, now, grace);
+            let measured = measured(&Subject::Sandbox(found.key.clone()));
+            let limit = measured.kernel_limit.as_ref();
+            let enforcement = enforcement::of_sandbox(found, state, policy);
             SandboxView {
                 state,
                 reason,
-                enforcement: enforcement::of_sandbox(found, state, policy),
-                measured: measured(&Subject::Sandbox(found.key.clone())),
+                enforcement: enforcement::with_kernel(enforcement, limit),
+                measured,
                 filesystem: filesystem_of(Some(&found.path)),
                 sandbox: found.clone(),
             }
@@ -82,12 +85,15 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         .map(|found| {
             let runs = |container: &str| running.get(container).copied().flatten();
             let verdict = volume::judge(found, runs, memory, now, grace);
+            let measured = measured(&Subject::Volume(found.key.clone()));
+            let limit = measured.kernel_limit.as_ref();
+            let enforcement = enforcement::of_volume(found, policy);
             VolumeView {
                 state: verdict.state,
                 reason: verdict.reason,
                 orphan_reason: verdict.orphan_reason,
-                enforcement: enforcement::of_volume(found, policy),
-                measured: measured(&Subject::Volume(found.key.clone())),
+                enforcement: enforcement::with_kernel(enforcement, limit),
+                measured,
                 filesystem: filesystem_of(found.path.as_deref()),
                 volume: found.clone(),
             }

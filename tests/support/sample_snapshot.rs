@@ -424,6 +424,7 @@ fn measured(used: u64) -> Measured {
             duration_seconds: 0.4,
         }),
         failure: None,
+        kernel_limit: None,
     }
 }
 

@@ -26,6 +26,11 @@ families! {
     FILES = Gauge "plimsoll_volume_files", None, IDENTITY, [], PER_VOLUME,
         "Inodes in the volume, its own directory included. Measured on Plimsoll's own schedule; see \
          plimsoll_volume_measured_timestamp_seconds.";
+    KERNEL_LIMIT_BYTES = Gauge "plimsoll_volume_kernel_limit_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,
+        "Bytes past which the kernel itself refuses writes: the hard limit of the volume's project quota, by \
+         the kernel's own record. Needs CAP_SYS_ADMIN; no series without such a limit.";
+    KERNEL_LIMIT_FILES = Gauge "plimsoll_volume_kernel_limit_files", None, IDENTITY, [], PER_VOLUME,
+        "Inodes past which the kernel itself refuses new ones, as plimsoll_volume_kernel_limit_bytes.";
     STATE = Gauge "plimsoll_volume_state", None, IDENTITY, ["state"], "five per volume",
         "1 for the state the volume is in, 0 for the others: in_use, idle, orphaned (no readable source of \
          truth claims the data), missing (claimed, but the directory is gone), unknown.";

@@ -10,9 +10,9 @@ use crate::model::{
 };
 
 /// Series of one volume beside those of its holders, when every value is known.
-const VOLUME_SERIES: usize = 16;
+const VOLUME_SERIES: usize = 18;
 /// Series of one live sandbox.
-const SANDBOX_SERIES: usize = 11;
+const SANDBOX_SERIES: usize = 13;
 /// Series of one nested sandbox.
 const NESTED_SERIES: usize = 4;
 /// Series of the three subjects named `other`, of one filesystem, and of one sum of finished

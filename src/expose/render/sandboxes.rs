@@ -3,8 +3,8 @@
 use super::bound::{Folded, Plan};
 use crate::expose::catalogue::sandbox::{
     APPARENT_BYTES, FILES, FINISHED_SANDBOXES, FINISHED_UNMEASURED, FINISHED_USED_BYTES, INFO,
-    MEASURE_FAILED, MEASURED, NESTED_APPARENT_BYTES, NESTED_FILES, NESTED_INFO, NESTED_USED_BYTES,
-    QUOTA_BYTES, STATE, USED_BYTES,
+    KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, MEASURE_FAILED, MEASURED, NESTED_APPARENT_BYTES,
+    NESTED_FILES, NESTED_INFO, NESTED_USED_BYTES, QUOTA_BYTES, STATE, USED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder};
 use crate::expose::paths::{display, display_or_empty};
@@ -69,6 +69,18 @@ fn live(encoder: &mut Encoder, plan: &Plan<'_>) {
         }
     }
     other(encoder, OTHER, folded, |sum| sum.files);
+    encoder.family(&KERNEL_LIMIT_BYTES);
+    for (labels, view) in each() {
+        if let Some(limit) = view.measured.kernel_limit.and_then(|limit| limit.bytes_hard) {
+            encoder.u64(labels, limit);
+        }
+    }
+    encoder.family(&KERNEL_LIMIT_FILES);
+    for (labels, view) in each() {
+        if let Some(limit) = view.measured.kernel_limit.and_then(|limit| limit.files_hard) {
+            encoder.u64(labels, limit);
+        }
+    }
     encoder.family(&STATE);
     for (labels, view) in each() {
         encoder.states(labels, STATES.iter().map(|state| (state.as_str(), *state == view.state)));

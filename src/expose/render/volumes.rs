@@ -2,8 +2,9 @@
 
 use super::bound::{Filesystems, Folded, Plan};
 use crate::expose::catalogue::volume::{
-    APPARENT_BYTES, AVAILABLE_BYTES, CREATED, FILES, HOLDER_INFO, HOLDERS, INFO, MEASURE_FAILED,
-    MEASURED, MOUNTS, QUOTA_BYTES, STATE, USED_BYTES,
+    APPARENT_BYTES, AVAILABLE_BYTES, CREATED, FILES, HOLDER_INFO, HOLDERS, INFO,
+    KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, MEASURE_FAILED, MEASURED, MOUNTS, QUOTA_BYTES, STATE,
+    USED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder};
 use crate::expose::paths::display_or_empty;
@@ -63,6 +64,18 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
         }
     }
     other(encoder, folded, |sum| sum.files);
+    encoder.family(&KERNEL_LIMIT_BYTES);
+    for (labels, view) in each() {
+        if let Some(limit) = view.measured.kernel_limit.and_then(|limit| limit.bytes_hard) {
+            encoder.u64(labels, limit);
+        }
+    }
+    encoder.family(&KERNEL_LIMIT_FILES);
+    for (labels, view) in each() {
+        if let Some(limit) = view.measured.kernel_limit.and_then(|limit| limit.files_hard) {
+            encoder.u64(labels, limit);
+        }
+    }
     encoder.family(&STATE);
     for (labels, view) in each() {
         encoder.states(

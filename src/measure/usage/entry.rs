@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::order::Candidate;
+use super::quota::{Distrust, Probe, Record as ProjectRecord, verdict};
 use super::target::{How, Target};
 use super::walk::{Totals, Walk};
 use crate::model::{MeasureFailure, Measured, Method, Subject, Timestamp, UsageSample};
@@ -19,9 +20,17 @@ pub(super) enum Kind {
     Statfs,
     /// Adds files and apparent size to them, ten times more seldom.
     OwnWalk,
+    /// Gives used bytes and files from the project quota, once a walk found that it tells the
+    /// truth; the walks themselves are then a reconciliation, much more seldom.
+    Quota,
 }
 
 impl Kind {
+    /// Adds to another pass of the same subject.
+    pub(super) fn secondary(self) -> bool {
+        matches!(self, Self::OwnWalk | Self::Quota)
+    }
+
     pub(super) fn of(target: &Target) -> &'static [Self] {
         match (target.how, target.remote) {
             (How::Walk, false) => &[Self::Walk],
@@ -40,6 +49,10 @@ pub(super) struct Active {
     pub(super) inodes: u64,
     pub(super) started: Instant,
     pub(super) cpu: f64,
+    /// Where the project quota can be read, if there may be one.
+    pub(super) probe: Option<Probe>,
+    /// What it said before the walk.
+    pub(super) before: Option<ProjectRecord>,
 }
 
 pub(super) struct Entry {
@@ -55,7 +68,14 @@ pub(super) struct Entry {
     pub(super) failures: u32,
     pub(super) in_flight: bool,
     pub(super) active: Option<Active>,
+    /// How many times the age asked for this pass may be old.
+    pub(super) stretch: u32,
+    /// The project its subject makes up, as the last walk found it.
+    pub(super) project: Option<(u64, u32)>,
 }
+
+/// A walk that only checks a project quota: an hour apart where a minute is asked for.
+pub(super) const RECONCILE: u32 = 60;
 
 impl Entry {
     pub(super) fn new(target: Arc<Target>, kind: Kind, device: (u32, u32), now: Instant) -> Self {
@@ -71,12 +91,14 @@ impl Entry {
             failures: 0,
             in_flight: false,
             active: None,
+            stretch: if kind == Kind::OwnWalk { 10 } else { 1 },
+            project: None,
         }
     }
 
     /// Age asked for, for this kind of pass.
     pub(super) fn max_age(&self, asked: Duration) -> Duration {
-        if self.kind == Kind::OwnWalk { asked * 10 } else { asked }
+        asked * self.stretch
     }
 
     pub(super) fn age(&self, now: Instant) -> Duration {
@@ -125,6 +147,18 @@ impl Entry {
         self.last_good = Some(now);
         self.active = None;
     }
+}
+
+/// What to think of a project quota after a walk: its record, if it stands for the subject.
+/// `proven`: it did after the walk before this one.
+pub(super) fn trusted(
+    before: Option<&ProjectRecord>,
+    after: Option<&ProjectRecord>,
+    totals: &Totals,
+    proven: bool,
+) -> Option<Result<ProjectRecord, Distrust>> {
+    let (before, after) = (before?, after?);
+    Some(verdict(before, after, totals, proven).map(|()| *after))
 }
 
 /// What is known of one subject.
@@ -194,6 +228,33 @@ impl Book {
         record.settle();
     }
 
+    /// The record of a project quota that was found to tell the truth. What only a walk finds stays.
+    pub(super) fn quota(
+        &mut self,
+        subject: &Subject,
+        quota: &ProjectRecord,
+        at: Timestamp,
+        seconds: f64,
+    ) {
+        let record = self.change(subject);
+        let before = record.measured.sample;
+        record.measured.sample = Some(UsageSample {
+            used_bytes: quota.used_bytes,
+            apparent_bytes: before.and_then(|sample| sample.apparent_bytes),
+            files: quota.files.or(before.and_then(|sample| sample.files)),
+            method: quota.method,
+            measured_at: at,
+            duration_seconds: seconds,
+        });
+        record.measured.kernel_limit = quota.limit;
+    }
+
+    /// The kernel's limits hold whether or not the use it counts is all there is.
+    pub(super) fn limit(&mut self, subject: &Subject, quota: Option<&ProjectRecord>) {
+        let limit = quota.and_then(|quota| quota.limit);
+        self.change(subject).measured.kernel_limit = limit;
+    }
+
     /// `statfs` of an own filesystem. What a walk found before stays.
     pub(super) fn statfs(&mut self, subject: &Subject, used: u64, at: Timestamp, seconds: f64) {
         let record = self.change(subject);
@@ -215,7 +276,7 @@ impl Book {
         let record = self.change(subject);
         match kind {
             Kind::Statfs => record.statfs_failure = Some(failure),
-            Kind::Walk | Kind::OwnWalk => record.walk_failure = Some(failure),
+            Kind::Walk | Kind::OwnWalk | Kind::Quota => record.walk_failure = Some(failure),
         }
         record.settle();
     }

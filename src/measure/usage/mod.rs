@@ -10,6 +10,7 @@ mod meter;
 mod once;
 mod order;
 mod pass;
+pub mod quota;
 mod scheduler;
 mod skip;
 mod target;

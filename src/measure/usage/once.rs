@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
-use super::entry::{Book, Kind};
+use super::entry::{Book, Kind, trusted};
 use super::meter::{not_walked, nothing_mounted, timestamp};
 use super::pass;
+use super::quota::{Probe, Record};
 use super::target::{How, Target};
 use super::walk::{Progress, Totals};
 use crate::host::{Guard, GuardError, errno};
@@ -82,10 +83,23 @@ fn one(guard: &Guard, target: &Target, events: &Sender<Event>) -> Measured {
         let result = match kind {
             Kind::Statfs => statfs(guard, target)
                 .map(|used| book.statfs(subject, used, timestamp(), began.elapsed().as_secs_f64())),
-            Kind::Walk | Kind::OwnWalk => walk(guard, target, events).map(|totals| {
-                let seconds = began.elapsed().as_secs_f64();
-                book.walked(subject, kind, &totals, timestamp(), seconds);
-            }),
+            Kind::Walk | Kind::OwnWalk | Kind::Quota => {
+                let before = record(guard, target);
+                walk(guard, target, events).map(|totals| {
+                    let after = before.and_then(|_| record(guard, target));
+                    let (at, seconds) = (timestamp(), began.elapsed().as_secs_f64());
+                    book.walked(subject, kind, &totals, at, seconds);
+                    if kind == Kind::OwnWalk {
+                        return;
+                    }
+                    book.limit(subject, after.as_ref());
+                    if let Some(Ok(record)) =
+                        trusted(before.as_ref(), after.as_ref(), &totals, false)
+                    {
+                        book.quota(subject, &record, at, seconds);
+                    }
+                })
+            }
         };
         if let Err((reason, message)) = result {
             book.failed(subject, kind, fail(reason, message));
@@ -114,6 +128,13 @@ fn statfs(guard: &Guard, target: &Target) -> Result<u64, Failure> {
             Err((errno::reason(&error), format!("statfs {}: {error}", target.path.display())))
         }
     }
+}
+
+/// The record of the subject's project quota, where there is one.
+fn record(guard: &Guard, target: &Target) -> Option<Record> {
+    let root = pass::resolve(guard, &target.path).ok()?;
+    let probe = Probe::find(guard, target, &root)?;
+    guard.run(&root, "quotactl", move || probe.read()).ok()?.ok()
 }
 
 fn walk(guard: &Guard, target: &Target, events: &Sender<Event>) -> Result<Totals, Failure> {

@@ -5,14 +5,14 @@ use std::sync::LazyLock;
 /// Version of the package.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Revision it was built from: `PLIMSOLL_REVISION` at build time, which the packages set.
-pub const REVISION: &str = match option_env!("PLIMSOLL_REVISION") {
+/// Revision it was built from: `BUILD_REVISION` at build time, which the packages set.
+pub const REVISION: &str = match option_env!("BUILD_REVISION") {
     Some(revision) => revision,
     None => "unknown",
 };
 
 /// Version of the compiler, from the build script.
-pub const RUSTC: &str = match option_env!("PLIMSOLL_RUSTC") {
+pub const RUSTC: &str = match option_env!("BUILD_RUSTC") {
     Some(rustc) => rustc,
     None => "unknown",
 };

@@ -60,11 +60,6 @@ impl ConfigError {
         Self { place: Place::File(path.to_owned()), reason: reason.into() }
     }
 
-    /// A file with a secret that cannot be used.
-    pub(super) fn secret(path: &Path, reason: &str) -> Self {
-        Self::file(path, reason)
-    }
-
     /// What the YAML reader said, in our words.
     pub(super) fn yaml(path: &Path, error: &YamlError) -> Self {
         let error = error.without_snippet();

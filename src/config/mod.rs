@@ -17,7 +17,7 @@ mod validate;
 pub use env::variable;
 pub use error::ConfigError;
 pub use load::{DEFAULT_PATH, Loaded, MAX_FILE_BYTES};
-pub use secret::{Authorization, Secret};
+pub use secret::Secret;
 pub use types::{
     BasicAuth, Config, DiscoveryConfig, Enabled, FilesystemsConfig, MesosConfig, MetricsConfig,
     OrphansConfig, TlsConfig, UsageConfig,

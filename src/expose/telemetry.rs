@@ -98,10 +98,10 @@ impl Telemetry {
     }
 
     /// The last part of a page: these families and the format's end.
-    pub fn render(&self, format: Format) -> String {
-        let mut out = String::with_capacity(4096);
+    pub fn render(&self, format: Format) -> Vec<u8> {
+        let mut out = Vec::with_capacity(4096);
         write_gathered(&mut out, format, &self.gather());
-        out.push_str(format.end());
+        out.extend_from_slice(format.end().as_bytes());
         out
     }
 }
@@ -130,7 +130,7 @@ mod tests {
         telemetry.usage_inodes(10);
         telemetry.usage_passes("permission", 1);
         telemetry.usage_backlog(12.5, 3);
-        let text = telemetry.render(Format::Text);
+        let text = String::from_utf8(telemetry.render(Format::Text)).expect("UTF-8");
         for line in [
             "plimsoll_source_errors_total{collector=\"mesos_api\",reason=\"timeout\"} 2",
             "plimsoll_usage_cpu_seconds_total 1.5",
@@ -144,6 +144,6 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
         assert!(!text.contains("# EOF"));
-        assert!(telemetry.render(Format::OpenMetrics).ends_with("\n# EOF\n"));
+        assert!(telemetry.render(Format::OpenMetrics).ends_with(b"\n# EOF\n"));
     }
 }

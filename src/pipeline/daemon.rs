@@ -57,6 +57,9 @@ pub struct Daemon {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// What one thread does until the daemon stops.
+type Work = fn(&Shared);
+
 struct Shared {
     config: ArcSwap<Config>,
     roots: Roots,
@@ -110,7 +113,7 @@ impl Daemon {
             publish,
             stopping: AtomicBool::new(false),
         });
-        let work: [(&str, fn(&Shared)); 3] = [
+        let work: [(&str, Work); 3] = [
             ("discover", Shared::discover_for_ever),
             ("filesystems", Shared::measure_filesystems_for_ever),
             ("publish", Shared::publish_for_ever),

@@ -9,7 +9,7 @@ use crate::scene;
 
 /// Values that differ from run to run or from one filesystem to the next. Their series are
 /// compared, their numbers are not: exactness has its own tests, against `du` and `df`.
-const VOLATILE: [&str; 9] = [
+const VOLATILE: [&str; 10] = [
     "process_",
     "plimsoll_usage_",
     "plimsoll_filesystem_",
@@ -17,6 +17,7 @@ const VOLATILE: [&str; 9] = [
     "plimsoll_build_info",
     "plimsoll_http_",
     "_timestamp_seconds",
+    "_available_bytes",
     "_used_bytes",
     "_apparent_bytes",
 ];

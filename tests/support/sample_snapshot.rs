@@ -110,6 +110,7 @@ fn volumes() -> Vec<VolumeView> {
     orphan.orphan_reason = Some(OrphanReason::Destroyed);
     orphan.reason = "Its volume was destroyed and the data stayed.".into();
     orphan.volume.holders.clear();
+    orphan.volume.mounts.clear();
     orphan.volume.created = Some(NOW - 41.0 * 86_400.0);
     orphan.volume.reservation = None;
     let mut missing = volume("mysql", "binlog", DiskType::Root, "ROOT", 0, Some(20 * GIB));
@@ -118,11 +119,13 @@ fn volumes() -> Vec<VolumeView> {
     missing.measured = Measured::default();
     missing.volume.presence = Presence::Missing;
     missing.volume.holders.clear();
+    missing.volume.mounts.clear();
     let mut idle =
         volume("eng/storage", "journal", DiskType::Root, "ROOT", 3 * GIB, Some(10 * GIB));
     idle.state = VolumeState::Idle;
     idle.reason = "No running task uses it.".into();
     idle.volume.holders.clear();
+    idle.volume.mounts.clear();
     let mut shared =
         volume("mongo", "shared-backups", DiskType::Mount, "/mnt/ssd0", 310 * GIB, Some(400 * GIB));
     shared.volume.shared = true;
@@ -153,6 +156,14 @@ fn volumes() -> Vec<VolumeView> {
     docker.volume.key.source = SourceKind::Docker;
     docker.volume.kind = VolumeKind::DockerVolume;
     docker.volume.driver = Some("local".into());
+    docker.volume.path = Some("/var/lib/docker/volumes/grafana-storage/_data".into());
+    docker.volume.holders = vec![Holder {
+        container: "grafana".into(),
+        executor: String::new(),
+        task: String::new(),
+        ..holder("", "", "/var/lib/grafana")
+    }];
+    docker.volume.holders[0].framework.clear();
     docker.volume.reservation = None;
     docker.enforcement = Enforcement::None;
     let mut unknown = volume("spark", "scratch", DiskType::Root, "ROOT", GIB, Some(8 * GIB));

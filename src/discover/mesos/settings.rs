@@ -131,3 +131,89 @@ pub fn api_config(config: &MesosConfig, url: &str) -> ApiConfig {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{BasicAuth, Secret};
+
+    fn auth(config: &MesosConfig) -> String {
+        // `Debug` hides values, so the test looks at them itself.
+        let shown = |secret: &SecretSource| match secret {
+            SecretSource::Value(value) => value.clone(),
+            SecretSource::File(path) => format!("file {}", path.display()),
+        };
+        match api_config(config, "http://a:5051").auth {
+            Auth::None => "none".into(),
+            Auth::Basic { principal, secret } => format!("{principal}:{}", shown(&secret)),
+            Auth::Bearer(secret) => format!("bearer {}", shown(&secret)),
+        }
+    }
+
+    #[test]
+    fn credentials_of_the_configuration_reach_the_client() {
+        let mut config = MesosConfig::default();
+        assert_eq!(auth(&config), "none");
+        config.basic_auth = BasicAuth {
+            username: Some("ops".into()),
+            password: None,
+            password_file: Some("/run/secret".into()),
+        };
+        assert_eq!(auth(&config), "ops:file /run/secret");
+        config.basic_auth.password = Some(Secret::new("pa ss"));
+        assert_eq!(auth(&config), "ops:pa ss");
+        config.bearer_token_file = Some("/run/token".into());
+        assert_eq!(auth(&config), "bearer file /run/token");
+    }
+
+    #[test]
+    fn the_configuration_wins_and_every_value_says_where_it_came_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let roots = Roots {
+            procfs: dir.path().join("proc"),
+            sysfs: dir.path().join("sys"),
+            rootfs: dir.path().to_path_buf(),
+        };
+        std::fs::create_dir_all(dir.path().join("proc")).unwrap();
+        let mut config = MesosConfig::default();
+        assert_eq!(Resolved::find(&config, &roots), None, "no agent, and none asked for");
+
+        std::fs::create_dir_all(dir.path().join("var/lib/mesos/meta")).unwrap();
+        let found = Resolved::find(&config, &roots).expect("the packages' work directory");
+        let work_dir = found.work_dir.unwrap();
+        assert_eq!(work_dir.value, PathBuf::from("/var/lib/mesos"));
+        assert_eq!(work_dir.origin, "the packages' default");
+        assert_eq!(found.url.unwrap().origin, "the agent's default port");
+
+        config.work_dir = Some("/data/mesos".into());
+        let found = Resolved::find(&config, &roots).unwrap();
+        assert_eq!(found.work_dir.unwrap().origin, "configuration, mesos.work_dir");
+
+        config.enabled = Enabled::False;
+        assert_eq!(Resolved::find(&config, &roots), None);
+    }
+
+    #[test]
+    fn flags_of_the_api_fill_in_what_nothing_else_told() {
+        let found =
+            |value: &str, origin: &str| Found { value: value.into(), origin: origin.into() };
+        let mut resolved = Resolved {
+            work_dir: None,
+            runtime_dir: found("/var/run/mesos", DEFAULT),
+            url: None,
+            flags: BTreeMap::new(),
+            pid: None,
+            errors: Vec::new(),
+        };
+        let flags = BTreeMap::from([
+            ("work_dir".to_string(), "/data/mesos".to_string()),
+            ("runtime_dir".to_string(), "/run/m".to_string()),
+        ]);
+        resolved.complete(&flags);
+        assert_eq!(resolved.work_dir, Some(found("/data/mesos", "the agent's /flags")));
+        assert_eq!(resolved.runtime_dir, found("/run/m", "the agent's /flags"));
+        let other = BTreeMap::from([("work_dir".to_string(), "/other".to_string())]);
+        resolved.complete(&other);
+        assert_eq!(resolved.work_dir.unwrap().value, PathBuf::from("/data/mesos"));
+    }
+}

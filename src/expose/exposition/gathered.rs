@@ -9,8 +9,8 @@ use crate::expose::catalogue::{self, Kind};
 
 /// Appends counters and gauges; help and unit come from the catalogue where it has the name.
 /// Histograms and summaries are not written: the catalogue has none.
-pub fn write_gathered(out: &mut String, format: Format, families: &[MetricFamily]) {
-    let mut labels = String::new();
+pub fn write_gathered(out: &mut Vec<u8>, format: Format, families: &[MetricFamily]) {
+    let mut labels = Vec::new();
     for family in families {
         let kind = match family.get_field_type() {
             MetricType::COUNTER => Kind::Counter,
@@ -32,13 +32,13 @@ pub fn write_gathered(out: &mut String, format: Format, families: &[MetricFamily
             for pair in metric.get_label() {
                 push_label(&mut labels, pair.name(), pair.value());
             }
-            out.push_str(family.name());
+            out.extend_from_slice(family.name().as_bytes());
             if !labels.is_empty() {
-                out.push('{');
-                out.push_str(&labels);
-                out.push('}');
+                out.push(b'{');
+                out.extend_from_slice(&labels);
+                out.push(b'}');
             }
-            out.push(' ');
+            out.push(b' ');
             push_f64(
                 out,
                 match kind {
@@ -46,7 +46,7 @@ pub fn write_gathered(out: &mut String, format: Format, families: &[MetricFamily
                     Kind::Gauge | Kind::Info => metric.get_gauge().get_value(),
                 },
             );
-            out.push('\n');
+            out.push(b'\n');
         }
     }
 }
@@ -68,16 +68,18 @@ mod tests {
         let registry = Registry::new();
         registry.register(Box::new(counter)).expect("first registration");
 
-        let mut open = String::new();
+        let mut open = Vec::new();
         write_gathered(&mut open, Format::OpenMetrics, &registry.gather());
         assert_eq!(
             open,
             "# HELP plimsoll_source_errors Things a collector could not read, by reason.\n\
              # TYPE plimsoll_source_errors counter\n\
              plimsoll_source_errors_total{collector=\"mesos_api\",reason=\"a\\\"b\"} 3\n"
+                .as_bytes()
         );
-        let mut text = String::new();
+        let mut text = Vec::new();
         write_gathered(&mut text, Format::Text, &registry.gather());
+        let text = String::from_utf8(text).expect("UTF-8");
         assert!(text.contains("# TYPE plimsoll_source_errors_total counter\n"));
     }
 }

@@ -1,4 +1,4 @@
-//! The two exposition formats of Prometheus, written straight into one buffer.
+//! The two exposition formats of Prometheus, written straight into memory.
 //!
 //! Text format 0.0.4: <https://prometheus.io/docs/instrumenting/exposition_formats/>.
 //! OpenMetrics 1.0.0: <https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md>.
@@ -9,7 +9,9 @@ mod labels;
 mod number;
 
 pub use gathered::write_gathered;
-pub use labels::{Arena, push_label};
+pub use labels::{Arena, Labels, push_label};
+
+use bytes::Bytes;
 
 use super::catalogue::{Family, Kind};
 
@@ -40,132 +42,166 @@ impl Format {
     }
 }
 
-/// Writes families and their samples into one buffer.
+/// A chunk is closed at this length. Blocks of this size come back from the allocator warm when
+/// an older page is dropped; one of many megabytes is fresh memory from the kernel each time,
+/// whose page faults cost more than the writing.
+const CHUNK: usize = 96 * 1024;
+/// Room for one more sample at the end of a chunk; a longer one makes its chunk grow.
+const MARGIN: usize = 2 * 1024;
+
+/// Writes families and their samples.
 ///
 /// A family's header is written with its first sample, so that a family without samples leaves no
 /// trace. The samples of a family must follow each other: call [`Encoder::family`], then the
 /// samples, then the next family.
 #[derive(Debug)]
 pub struct Encoder {
-    out: String,
+    done: Vec<Bytes>,
+    out: Vec<u8>,
     format: Format,
-    family: Option<&'static Family>,
+    family: &'static Family,
     header_due: bool,
+    /// Name of the family and an opening brace.
+    prefix: Vec<u8>,
     series: usize,
 }
 
 impl Encoder {
-    /// An encoder whose buffer has room for `capacity` bytes.
-    pub fn new(format: Format, capacity: usize) -> Self {
-        Self {
-            out: String::with_capacity(capacity),
+    /// An encoder that begins with this family.
+    pub fn new(format: Format, family: &'static Family) -> Self {
+        let mut encoder = Self {
+            done: Vec::new(),
+            out: Vec::new(),
             format,
-            family: None,
-            header_due: false,
+            family,
+            header_due: true,
+            prefix: Vec::new(),
             series: 0,
-        }
+        };
+        encoder.family(family);
+        encoder
     }
 
-    /// The page, and how many series it has.
-    pub fn finish(self) -> (String, usize) {
-        (self.out, self.series)
+    /// The page in chunks that follow each other, and how many series it has.
+    pub fn finish(mut self) -> (Vec<Bytes>, usize) {
+        self.out.shrink_to_fit();
+        self.done.push(self.out.into());
+        (self.done, self.series)
     }
 
     /// Begins a family.
     pub fn family(&mut self, family: &'static Family) {
-        self.family = Some(family);
+        self.family = family;
         self.header_due = true;
+        self.prefix.clear();
+        self.prefix.extend_from_slice(family.name.as_bytes());
+        self.prefix.push(b'{');
     }
 
-    /// A sample with a whole number. `labels` is what [`push_label`] made.
-    pub fn u64(&mut self, labels: &str, value: u64) {
-        self.name_and_labels(labels);
+    /// A sample with a whole number.
+    pub fn u64(&mut self, labels: Labels<'_>, value: u64) {
+        self.start(labels);
         number::push_u64(&mut self.out, value);
-        self.out.push('\n');
+        self.out.push(b'\n');
     }
 
     /// A sample with any number.
-    pub fn f64(&mut self, labels: &str, value: f64) {
-        self.name_and_labels(labels);
+    pub fn f64(&mut self, labels: Labels<'_>, value: f64) {
+        self.start(labels);
         number::push_f64(&mut self.out, value);
-        self.out.push('\n');
+        self.out.push(b'\n');
+    }
+
+    /// A sample with a time in seconds, to the millisecond: Prometheus' own resolution.
+    pub fn timestamp(&mut self, labels: Labels<'_>, seconds: f64) {
+        self.f64(labels, (seconds * 1000.0).round() / 1000.0);
     }
 
     /// A sample with a signed whole number.
-    pub fn i64(&mut self, labels: &str, value: i64) {
-        self.name_and_labels(labels);
+    pub fn i64(&mut self, labels: Labels<'_>, value: i64) {
+        self.start(labels);
         number::push_i64(&mut self.out, value);
-        self.out.push('\n');
+        self.out.push(b'\n');
     }
 
     /// A sample that is 1 or 0.
-    pub fn bool(&mut self, labels: &str, value: bool) {
-        self.name_and_labels(labels);
-        self.out.push_str(if value { "1\n" } else { "0\n" });
+    pub fn bool(&mut self, labels: Labels<'_>, value: bool) {
+        self.start(labels);
+        self.out.extend_from_slice(if value { b"1\n" } else { b"0\n" });
     }
 
     /// One series per state, 1 for the one that holds. The words need no escaping.
-    pub fn states(&mut self, labels: &str, states: impl Iterator<Item = (&'static str, bool)>) {
+    pub fn states(
+        &mut self,
+        labels: Labels<'_>,
+        states: impl Iterator<Item = (&'static str, bool)>,
+    ) {
         for (state, holds) in states {
-            self.name(labels.len() + state.len() + 16);
-            self.out.push('{');
-            self.out.push_str(labels);
-            self.out.push_str(if labels.is_empty() { "state=\"" } else { ",state=\"" });
-            self.out.push_str(state);
-            self.out.push_str(if holds { "\"} 1\n" } else { "\"} 0\n" });
+            self.open(labels);
+            self.out.extend_from_slice(if labels.0.is_empty() {
+                b"state=\""
+            } else {
+                b",state=\""
+            });
+            self.out.extend_from_slice(state.as_bytes());
+            self.out.extend_from_slice(if holds { b"\"} 1\n" } else { b"\"} 0\n" });
         }
     }
 
-    /// An info metric: the labels of its subject, then `facts`, written in place; the value is 1.
-    pub fn info(&mut self, labels: &str, facts: &[(&str, &str)]) {
-        self.name(labels.len() + 16);
-        self.out.push('{');
-        self.out.push_str(labels);
-        let mut empty = labels.is_empty();
+    /// An info metric: the labels of its subject, then `facts`; the value is 1.
+    pub fn info(&mut self, labels: Labels<'_>, facts: &[(&str, &str)]) {
+        self.open(labels);
+        let mut empty = labels.0.is_empty();
         for (name, value) in facts {
             if !empty {
-                self.out.push(',');
+                self.out.push(b',');
             }
             empty = false;
             labels::push_pair(&mut self.out, name, value);
         }
-        self.out.push_str("} 1\n");
+        self.out.extend_from_slice(b"} 1\n");
     }
 
-    fn name_and_labels(&mut self, labels: &str) {
-        self.name(labels.len() + 32);
-        if labels.is_empty() {
-            self.out.push(' ');
+    /// Name, labels and the space before the value.
+    fn start(&mut self, labels: Labels<'_>) {
+        self.open(labels);
+        if labels.0.is_empty() {
+            // Without labels there are no braces.
+            self.out.pop();
+            self.out.push(b' ');
         } else {
-            self.out.push('{');
-            self.out.push_str(labels);
-            self.out.push_str("} ");
+            self.out.extend_from_slice(b"} ");
         }
     }
 
-    fn name(&mut self, more: usize) {
-        let Some(family) = self.family else { return };
+    /// Name, opening brace, labels.
+    fn open(&mut self, labels: Labels<'_>) {
+        if self.out.len() + MARGIN > self.out.capacity() {
+            self.next_chunk();
+        }
         if self.header_due {
             self.header_due = false;
-            push_header(
-                &mut self.out,
-                self.format,
-                family.name,
-                family.kind,
-                family.unit,
-                family.help,
-            );
+            let Family { name, kind, unit, help, .. } = *self.family;
+            push_header(&mut self.out, self.format, name, kind, unit, help);
         }
         self.series += 1;
-        self.out.reserve(family.name.len() + more);
-        self.out.push_str(family.name);
+        self.out.extend_from_slice(&self.prefix);
+        self.out.extend_from_slice(labels.0);
+    }
+
+    #[cold]
+    fn next_chunk(&mut self) {
+        let full = std::mem::replace(&mut self.out, Vec::with_capacity(CHUNK));
+        if !full.is_empty() {
+            self.done.push(full.into());
+        }
     }
 }
 
 /// `# HELP`, `# TYPE` and, in OpenMetrics, `# UNIT`. There a counter's family is named without
 /// the `_total` of its samples.
 fn push_header(
-    out: &mut String,
+    out: &mut Vec<u8>,
     format: Format,
     name: &str,
     kind: Kind,
@@ -177,13 +213,11 @@ fn push_header(
         _ => name,
     };
     let mut line = |word: &str, rest: &str| {
-        out.push_str("# ");
-        out.push_str(word);
-        out.push(' ');
-        out.push_str(name);
-        out.push(' ');
+        for part in ["# ", word, " ", name, " "] {
+            out.extend_from_slice(part.as_bytes());
+        }
         labels::push_escaped(out, rest, format == Format::OpenMetrics);
-        out.push('\n');
+        out.push(b'\n');
     };
     line("HELP", help);
     line("TYPE", kind.as_str());
@@ -197,22 +231,26 @@ mod tests {
     use super::*;
     use crate::expose::catalogue::{own, volume};
 
+    fn text(chunks: &[Bytes]) -> String {
+        String::from_utf8(chunks.concat()).expect("UTF-8")
+    }
+
     fn page(format: Format) -> String {
-        let mut encoder = Encoder::new(format, 0);
-        let mut labels = String::new();
-        push_label(&mut labels, "role", "a\"b\\c\nd");
-        encoder.family(&volume::USED_BYTES);
-        encoder.u64(&labels, 4096);
+        let mut encoder = Encoder::new(format, &volume::USED_BYTES);
+        let mut arena = Arena::default();
+        arena.push(&[("role", "a\"b\\c\nd")]);
+        let labels = arena.get(0);
+        encoder.u64(labels, 4096);
         encoder.family(&volume::FILES);
         encoder.family(&own::USAGE_CPU_SECONDS);
-        encoder.f64("", 0.25);
+        encoder.f64(Labels::NONE, 0.25);
         encoder.family(&volume::STATE);
-        encoder.states(&labels, [("idle", true), ("missing", false)].into_iter());
+        encoder.states(labels, [("idle", true), ("missing", false)].into_iter());
         encoder.family(&own::BUILD_INFO);
-        encoder.info("", &[("version", "1"), ("revision", "\n")]);
-        let (text, series) = encoder.finish();
+        encoder.info(Labels::NONE, &[("version", "1"), ("revision", "\n")]);
+        let (chunks, series) = encoder.finish();
         assert_eq!(series, 5);
-        text
+        text(&chunks)
     }
 
     #[test]
@@ -255,11 +293,37 @@ mod tests {
     #[test]
     fn help_is_escaped_as_each_format_demands() {
         let help = "say \"x\" \\ y\nz";
-        let mut text = String::new();
+        let mut text = Vec::new();
         push_header(&mut text, Format::Text, "n", Kind::Gauge, None, help);
-        assert_eq!(text, "# HELP n say \"x\" \\\\ y\\nz\n# TYPE n gauge\n");
-        let mut open = String::new();
+        assert_eq!(text, "# HELP n say \"x\" \\\\ y\\nz\n# TYPE n gauge\n".as_bytes());
+        let mut open = Vec::new();
         push_header(&mut open, Format::OpenMetrics, "n", Kind::Gauge, None, help);
-        assert_eq!(open, "# HELP n say \\\"x\\\" \\\\ y\\nz\n# TYPE n gauge\n");
+        assert_eq!(open, "# HELP n say \\\"x\\\" \\\\ y\\nz\n# TYPE n gauge\n".as_bytes());
+    }
+
+    #[test]
+    fn long_pages_are_whole_over_their_chunks() {
+        let mut encoder = Encoder::new(Format::Text, &volume::FILES);
+        let mut arena = Arena::default();
+        let long = "x".repeat(3 * CHUNK);
+        arena.push(&[("role", "short")]);
+        arena.push(&[("role", &long)]);
+        for number in 0..9_000 {
+            encoder.u64(arena.get(usize::from(number == 4_000)), number);
+        }
+        let (chunks, series) = encoder.finish();
+        assert_eq!(series, 9_000);
+        assert!(chunks.len() >= 2, "{}", chunks.len());
+        let text = text(&chunks);
+        let values: Vec<u64> = text
+            .lines()
+            .skip(2)
+            .map(|line| {
+                line.rsplit_once("\"} ")
+                    .and_then(|(_, value)| value.parse().ok())
+                    .expect("a sample")
+            })
+            .collect();
+        assert_eq!(values, (0..9_000).collect::<Vec<u64>>());
     }
 }

@@ -101,7 +101,7 @@ async fn page(headers: &HeaderMap, state: &Arc<AppState>) -> Response<Chunks> {
     let worker = Arc::clone(state);
     let made = off_the_loop(move || {
         let html = status::page(&worker.snapshot.load(), &worker.build, now);
-        Ok(if gzip { rendered::gzip(html.as_bytes()) } else { vec![html.into()] })
+        Ok(if gzip { rendered::gzip(html.into()) } else { vec![html.into()] })
     })
     .await;
     match made {

@@ -6,18 +6,18 @@ use crate::expose::catalogue::agent::{
     MEMORY_ALLOCATED_BYTES, MEMORY_BYTES, PERSISTENT_DISK_BYTES, PORTS, PORTS_ALLOCATED,
     RECOVERING, UP,
 };
-use crate::expose::exposition::{Arena, Encoder};
+use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::display_or_empty;
 use crate::model::Agent;
 
 pub(super) fn write(encoder: &mut Encoder, agent: &Agent) {
     encoder.family(&UP);
-    encoder.bool("", agent.up);
+    encoder.bool(Labels::NONE, agent.up);
     encoder.family(&RECOVERING);
-    encoder.bool("", agent.recovering);
+    encoder.bool(Labels::NONE, agent.recovering);
     encoder.family(&INFO);
     encoder.info(
-        "",
+        Labels::NONE,
         &[
             ("id", agent.id.as_deref().unwrap_or("")),
             ("hostname", agent.hostname.as_deref().unwrap_or("")),
@@ -37,8 +37,16 @@ pub(super) fn write(encoder: &mut Encoder, agent: &Agent) {
     }
     encoder.family(&GC_PATH_REMOVALS_PENDING);
     if let Some(paths) = agent.gc_path_removals_pending {
-        encoder.u64("", paths);
+        encoder.u64(Labels::NONE, paths);
     }
+}
+
+/// One of the summed resources.
+type Value = fn(&Amounts) -> Option<f64>;
+
+/// The most series that [`write`] makes.
+pub(super) fn series(agent: &Agent) -> usize {
+    4 + by_reservation(agent).len() * 8 + persistent_disk(agent).len()
 }
 
 fn resources(encoder: &mut Encoder, agent: &Agent) {
@@ -47,7 +55,7 @@ fn resources(encoder: &mut Encoder, agent: &Agent) {
     for group in &groups {
         labels.push(&[("role", group.role), ("reservation", group.reservation)]);
     }
-    let numbers: [(_, _, fn(&Amounts) -> Option<f64>); 4] = [
+    let numbers: [(_, _, Value); 4] = [
         (&CPUS, &CPUS_ALLOCATED, |amounts| amounts.cpus),
         (&MEMORY_BYTES, &MEMORY_ALLOCATED_BYTES, |amounts| {
             amounts.memory_bytes.map(|bytes| bytes as f64)

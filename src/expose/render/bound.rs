@@ -20,6 +20,9 @@ const NESTED_SERIES: usize = 4;
 const OTHER_SERIES: usize = 16;
 const FILESYSTEM_SERIES: usize = 10;
 const FINISHED_SERIES: usize = 3;
+const COLLECTOR_SERIES: usize = 2;
+/// Series about the snapshot itself.
+const OWN_SERIES: usize = 3;
 
 /// Framework and state by which finished sandboxes are summed.
 pub(super) type FinishedKey<'a> = (&'static str, &'a str, &'static str);
@@ -67,8 +70,6 @@ pub(super) struct Plan<'a> {
     pub(super) folded_volumes: Folded,
     pub(super) folded_sandboxes: Folded,
     pub(super) folded_nested: Folded,
-    /// About how many series the page has.
-    pub(super) series: usize,
     /// How many were folded.
     pub(super) dropped: usize,
 }
@@ -96,8 +97,11 @@ impl<'a> Plan<'a> {
             }
         }
         plan.fold_frameworks(max_series / 4);
-        let fixed =
-            snapshot.filesystems.len() * FILESYSTEM_SERIES + plan.finished.len() * FINISHED_SERIES;
+        let fixed = snapshot.filesystems.len() * FILESYSTEM_SERIES
+            + plan.finished.len() * FINISHED_SERIES
+            + snapshot.collectors.len() * COLLECTOR_SERIES
+            + snapshot.inventory.agent.as_ref().map_or(0, super::agent::series)
+            + OWN_SERIES;
         let wanted: usize = candidates.iter().map(Candidate::cost).sum();
         let bounded = fixed + wanted > max_series;
         if bounded {
@@ -114,7 +118,6 @@ impl<'a> Plan<'a> {
                 false
             });
         }
-        plan.series = fixed + candidates.iter().map(Candidate::cost).sum::<usize>();
         for candidate in candidates {
             match candidate {
                 Candidate::Volume(view) => plan.volumes.push(view),

@@ -8,6 +8,9 @@ use crate::expose::exposition::{Arena, Encoder};
 use crate::expose::paths::display;
 use crate::model::{FilesystemSample, FilesystemUsage, Snapshot};
 
+/// One of the numbers that a filesystem may lack.
+type Value = fn(&FilesystemUsage) -> Option<u64>;
+
 pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot) {
     let mut labels = Arena::default();
     let samples: Vec<&FilesystemSample> = snapshot
@@ -16,7 +19,7 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot) {
         .filter(|sample| labels.push(&[("mount_point", &display(&sample.mount_point))]))
         .collect();
     let each = || samples.iter().enumerate().map(|(index, sample)| (labels.get(index), *sample));
-    let numbers: [(_, fn(&FilesystemUsage) -> Option<u64>); 5] = [
+    let numbers: [(_, Value); 5] = [
         (&SIZE_BYTES, |usage| Some(usage.size_bytes)),
         (&FREE_BYTES, |usage| Some(usage.free_bytes)),
         (&AVAILABLE_BYTES, |usage| Some(usage.available_bytes)),
@@ -50,7 +53,7 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot) {
     encoder.family(&MEASURED);
     for (labels, sample) in each() {
         if let Some(usage) = &sample.usage {
-            encoder.f64(labels, usage.measured_at);
+            encoder.timestamp(labels, usage.measured_at);
         }
     }
     encoder.family(&INFO);

@@ -6,8 +6,10 @@ mod filesystems;
 mod sandboxes;
 mod volumes;
 
-use super::catalogue::own;
-use super::exposition::{Arena, Encoder, Format};
+use super::catalogue::{own, volume};
+use bytes::Bytes;
+
+use super::exposition::{Arena, Encoder, Format, Labels};
 use crate::model::Snapshot;
 use bound::Plan;
 
@@ -16,14 +18,12 @@ pub use bound::{available_bytes, has_own_series};
 /// Series that one page may have unless the configuration says otherwise.
 pub const DEFAULT_MAX_SERIES: usize = 100_000;
 
-/// Bytes one series takes on a usual page, to size the buffer.
-const BYTES_PER_SERIES: usize = 170;
-
 /// What came of rendering a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// The families, without those of [`Telemetry`](super::Telemetry) and the format's end.
-    pub text: String,
+    /// The families, without those of [`Telemetry`](super::Telemetry) and the format's end, in
+    /// chunks that follow each other: UTF-8, though one chunk need not be.
+    pub chunks: Vec<Bytes>,
     /// Series in it.
     pub series: usize,
     /// Series folded into the subjects named `other`.
@@ -34,7 +34,7 @@ pub struct Page {
 /// that the smaller subjects that are well are summed into `other`.
 pub fn render(snapshot: &Snapshot, format: Format, max_series: usize) -> Page {
     let plan = Plan::new(snapshot, max_series);
-    let mut encoder = Encoder::new(format, (plan.series + 64) * BYTES_PER_SERIES);
+    let mut encoder = Encoder::new(format, &volume::USED_BYTES);
     volumes::write(&mut encoder, snapshot, &plan);
     sandboxes::write(&mut encoder, &plan);
     filesystems::write(&mut encoder, snapshot);
@@ -42,8 +42,8 @@ pub fn render(snapshot: &Snapshot, format: Format, max_series: usize) -> Page {
         agent::write(&mut encoder, found);
     }
     own(&mut encoder, snapshot, plan.dropped);
-    let (text, series) = encoder.finish();
-    Page { text, series, dropped: plan.dropped }
+    let (chunks, series) = encoder.finish();
+    Page { chunks, series, dropped: plan.dropped }
 }
 
 fn own(encoder: &mut Encoder, snapshot: &Snapshot, dropped: usize) {
@@ -59,9 +59,9 @@ fn own(encoder: &mut Encoder, snapshot: &Snapshot, dropped: usize) {
         encoder.f64(labels.get(index), run.duration_seconds);
     }
     encoder.family(&own::DISAGREEMENTS);
-    encoder.u64("", snapshot.inventory.disagreements.len() as u64);
+    encoder.u64(Labels::NONE, snapshot.inventory.disagreements.len() as u64);
     encoder.family(&own::SNAPSHOT_TIMESTAMP);
-    encoder.f64("", snapshot.taken_at);
+    encoder.timestamp(Labels::NONE, snapshot.taken_at);
     encoder.family(&own::SERIES_DROPPED);
-    encoder.u64("", dropped as u64);
+    encoder.u64(Labels::NONE, dropped as u64);
 }

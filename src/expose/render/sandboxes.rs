@@ -6,13 +6,15 @@ use crate::expose::catalogue::sandbox::{
     KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, MEASURE_FAILED, MEASURED, NESTED_APPARENT_BYTES,
     NESTED_FILES, NESTED_INFO, NESTED_USED_BYTES, QUOTA_BYTES, STATE, USED_BYTES,
 };
-use crate::expose::exposition::{Arena, Encoder};
+use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::{display, display_or_empty};
 use crate::model::{Sandbox, SandboxState, SandboxView};
 
-const OTHER: &str = r#"source="other",framework="other",executor="other",container="other""#;
-const OTHER_NESTED: &str =
-    r#"source="other",framework="other",executor="other",container="other",nested="other""#;
+const OTHER: Labels<'static> =
+    Labels::literal(r#"source="other",framework="other",executor="other",container="other""#);
+const OTHER_NESTED: Labels<'static> = Labels::literal(
+    r#"source="other",framework="other",executor="other",container="other",nested="other""#,
+);
 
 /// States that a sandbox with series of its own can be in.
 const STATES: [SandboxState; 4] =
@@ -88,7 +90,7 @@ fn live(encoder: &mut Encoder, plan: &Plan<'_>) {
     encoder.family(&MEASURED);
     for (labels, view) in each() {
         if let Some(sample) = &view.measured.sample {
-            encoder.f64(labels, sample.measured_at);
+            encoder.timestamp(labels, sample.measured_at);
         }
     }
     encoder.family(&MEASURE_FAILED);
@@ -201,7 +203,7 @@ fn nested(encoder: &mut Encoder, plan: &Plan<'_>) {
 
 fn other(
     encoder: &mut Encoder,
-    labels: &str,
+    labels: Labels<'_>,
     folded: Option<Folded>,
     value: impl Fn(&Folded) -> u64,
 ) {

@@ -6,11 +6,12 @@ use crate::expose::catalogue::volume::{
     KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, MEASURE_FAILED, MEASURED, MOUNTS, QUOTA_BYTES, STATE,
     USED_BYTES,
 };
-use crate::expose::exposition::{Arena, Encoder};
+use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::display_or_empty;
 use crate::model::{Snapshot, VolumeState, VolumeView};
 
-const OTHER: &str = r#"source="other",role="other",volume="other",disk="other""#;
+const OTHER: Labels<'static> =
+    Labels::literal(r#"source="other",role="other",volume="other",disk="other""#);
 
 pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>) {
     let mut labels = Arena::default();
@@ -96,13 +97,13 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
     encoder.family(&CREATED);
     for (labels, view) in each() {
         if let Some(created) = view.volume.created {
-            encoder.f64(labels, created);
+            encoder.timestamp(labels, created);
         }
     }
     encoder.family(&MEASURED);
     for (labels, view) in each() {
         if let Some(sample) = &view.measured.sample {
-            encoder.f64(labels, sample.measured_at);
+            encoder.timestamp(labels, sample.measured_at);
         }
     }
     encoder.family(&MEASURE_FAILED);
@@ -125,7 +126,7 @@ fn other(encoder: &mut Encoder, folded: Option<Folded>, value: impl Fn(&Folded) 
     }
 }
 
-fn info(encoder: &mut Encoder, labels: &str, view: &VolumeView) {
+fn info(encoder: &mut Encoder, labels: Labels<'_>, view: &VolumeView) {
     let volume = &view.volume;
     encoder.info(
         labels,
@@ -144,7 +145,7 @@ fn info(encoder: &mut Encoder, labels: &str, view: &VolumeView) {
     );
 }
 
-fn holders(encoder: &mut Encoder, labels: &str, view: &VolumeView) {
+fn holders(encoder: &mut Encoder, labels: Labels<'_>, view: &VolumeView) {
     let mut last = None;
     for holder in &view.volume.holders {
         // Holders are sorted: one that is listed twice would be a duplicate series.

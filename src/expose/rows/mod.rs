@@ -74,6 +74,21 @@ impl<'a> From<&'a FilesystemSample> for FilesystemRow<'a> {
     }
 }
 
+impl FilesystemRow<'_> {
+    /// Used bytes as a part of what ordinary users can have, as `df` counts it.
+    pub fn fill_ratio(&self) -> Option<f64> {
+        let used = self.size_bytes?.saturating_sub(self.free_bytes?);
+        let whole = used.saturating_add(self.available_bytes?);
+        (whole > 0).then(|| used as f64 / whole as f64)
+    }
+
+    /// Used inodes as a part of all; absent where the filesystem has no limit of them.
+    pub fn files_ratio(&self) -> Option<f64> {
+        let files = self.files.filter(|files| *files > 0)?;
+        Some(files.saturating_sub(self.files_free?) as f64 / files as f64)
+    }
+}
+
 /// One source of truth and how reading it went.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SourceRow<'a> {

@@ -121,31 +121,22 @@ fn filesystem(row: &FilesystemRow<'_>, items: &mut Vec<Item>) {
                 .hint("A filesystem that was not mounted so turned read-only after an error: see the kernel's log."),
         );
     }
-    let full = |used: f64, what: &str, items: &mut Vec<Item>| {
-        if used >= FULL_WARN {
-            let tone = if used >= FULL_BAD { Tone::Bad } else { Tone::Warn };
-            items.push(Item::new(
-                tone,
-                "filesystem",
-                subject(),
-                format!("{} of its {what} are used.", percent(used)),
-            ));
-        }
-    };
-    if let (Some(size), Some(free), Some(available)) =
-        (row.size_bytes, row.free_bytes, row.available_bytes)
-    {
-        // As df: of what ordinary users can have.
-        let used = size.saturating_sub(free);
-        let whole = used.saturating_add(available);
-        if whole > 0 {
-            full(used as f64 / whole as f64, "bytes", items);
+    for (ratio, what) in [(row.fill_ratio(), "bytes"), (row.files_ratio(), "inodes")] {
+        let Some(ratio) = ratio else { continue };
+        let tone = filesystem_tone(ratio);
+        if tone != Tone::Good {
+            let text = format!("{} of its {what} are used.", percent(ratio));
+            items.push(Item::new(tone, "filesystem", subject(), text));
         }
     }
-    if let (Some(files), Some(free)) = (row.files, row.files_free)
-        && files > 0
-    {
-        full(files.saturating_sub(free) as f64 / files as f64, "inodes", items);
+}
+
+/// How grave it is that a filesystem is this full.
+pub(super) fn filesystem_tone(ratio: f64) -> Tone {
+    match ratio {
+        full if full >= FULL_BAD => Tone::Bad,
+        full if full >= FULL_WARN => Tone::Warn,
+        _ => Tone::Good,
     }
 }
 
@@ -159,9 +150,13 @@ fn volume(row: &VolumeRow<'_>, now: f64, items: &mut Vec<Item>) {
                 .created_timestamp_seconds
                 .map_or(String::new(), |at| format!(", {} old", span(now - at)));
             let path = row.path.as_deref().unwrap_or(row.disk);
+            let hint = match row.mounts.first() {
+                Some(mount) => format!("It is still mounted at {}: {path}", mount.mount_point),
+                None => format!("If nobody needs it, it can be removed by hand: {path}"),
+            };
             items.push(
                 Item::new(Tone::Warn, "orphan", name(), format!("{size}{age}. {}", row.reason))
-                    .hint(format!("If nobody needs it, it can be removed by hand: {path}")),
+                    .hint(hint),
             );
         }
         _ => {}
@@ -222,8 +217,8 @@ fn never_removed(sandboxes: &[SandboxRow<'_>], items: &mut Vec<Item>) {
     }
     for ((state, framework), (number, used, reason)) in sums {
         let kind = if state == "leaked" { "leaked sandboxes" } else { "abandoned sandboxes" };
-        let text =
-            format!("{} hold {}. {reason}", plural(number, "sandbox", "sandboxes"), bytes(used));
+        let hold = plural(number, "sandbox holds", "sandboxes hold");
+        let text = format!("{hold} {}. {reason}", bytes(used));
         items.push(
             Item::new(Tone::Warn, kind, framework, text)
                 .hint("The list with paths is at /api/v1/sandboxes."),

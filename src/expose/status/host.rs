@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::attention::filesystem_tone;
 use super::html::{Tone, bar, bytes, chip, esc, percent, span};
 use super::subjects::{close, heading, table};
 use crate::expose::rows::{AgentRow, FilesystemRow, ResourceRow, SourceRow};
@@ -42,6 +43,13 @@ fn filesystem_state(row: &FilesystemRow<'_>) -> String {
     if row.readonly == Some(true) {
         chips.push_str(&chip(Tone::Warn, "read-only"));
     }
+    for (ratio, what) in [(row.fill_ratio(), "nearly full"), (row.files_ratio(), "few inodes left")]
+    {
+        let tone = filesystem_tone(ratio.unwrap_or(0.0));
+        if tone != Tone::Good {
+            chips.push_str(&chip(tone, what));
+        }
+    }
     if chips.is_empty() {
         chips.push_str(&chip(Tone::Good, "ok"));
     }
@@ -72,17 +80,12 @@ fn filesystem_use(row: &FilesystemRow<'_>) -> String {
         "{drawn}<span class=\"nums\"><span><b>{}</b> of {}</span><span>{}</span></span>",
         bytes(used),
         bytes(size),
-        percent(used as f64 / size as f64)
+        row.fill_ratio().map_or(String::new(), percent)
     )
 }
 
 fn inodes(row: &FilesystemRow<'_>) -> String {
-    match (row.files, row.files_free) {
-        (Some(files), Some(free)) if files > 0 => {
-            percent(files.saturating_sub(free) as f64 / files as f64)
-        }
-        _ => absent(),
-    }
+    row.files_ratio().map_or(absent(), percent)
 }
 
 pub(super) fn agent(out: &mut String, row: &AgentRow<'_>) {

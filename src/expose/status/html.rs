@@ -60,7 +60,7 @@ fn is_invisible(character: char) -> bool {
     )
 }
 
-/// Bytes for people: three digits and a binary unit.
+/// Bytes for people: three digits and a binary unit, kept on one line.
 pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 7] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let mut value = count as f64;
@@ -76,7 +76,7 @@ pub(super) fn bytes(count: u64) -> String {
         small if small < 99.95 => 1,
         _ => 0,
     };
-    format!("{value:.digits$} {}", UNITS[unit])
+    format!("{value:.digits$}\u{a0}{}", UNITS[unit])
 }
 
 /// A count with a thin space between groups of three digits.
@@ -84,7 +84,7 @@ pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + 8);
     for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position) % 3 == 0 {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
             out.push('\u{202f}');
         }
         out.push(digit);
@@ -212,7 +212,11 @@ pub(super) fn fill(used: Option<u64>, quota: Option<u64>) -> String {
 /// A ratio in percent; never "100 %" for what is not full, nor for what is over.
 pub(super) fn percent(ratio: f64) -> String {
     let value = ratio * 100.0;
-    if value < 100.0 { format!("{:.0} %", value.floor()) } else { format!("{:.0} %", value.ceil()) }
+    if value < 100.0 {
+        format!("{:.0}\u{a0}%", value.floor())
+    } else {
+        format!("{:.0}\u{a0}%", value.ceil())
+    }
 }
 
 /// What happens past the quota, in words.
@@ -285,7 +289,7 @@ mod tests {
             ((1 << 40) - 1, "1.00 TiB"),
             (u64::MAX, "16.0 EiB"),
         ] {
-            assert_eq!(bytes(count), shown);
+            assert_eq!(bytes(count), shown.replace(' ', "\u{a0}"));
         }
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(count(12), "12");
@@ -297,9 +301,9 @@ mod tests {
         assert_eq!(utc(1_763_843_550.9), "2025-11-22 20:32:30 UTC");
         assert_eq!(utc(f64::NAN), "");
         assert_eq!(utc(1e300), "");
-        assert_eq!(percent(0.999), "99 %");
-        assert_eq!(percent(1.001), "101 %");
-        assert_eq!(percent(1.0), "100 %");
+        assert_eq!(percent(0.999), "99\u{a0}%");
+        assert_eq!(percent(1.001), "101\u{a0}%");
+        assert_eq!(percent(1.0), "100\u{a0}%");
     }
 
     #[test]

@@ -55,14 +55,19 @@ pub fn page(snapshot: &Snapshot, build: &BuildInfo, now: f64) -> String {
         span(now - snapshot.taken_at),
     );
     let mut body = String::new();
-    subjects::volumes(&mut body, &volumes, now);
-    subjects::sandboxes(&mut body, &live, now);
-    subjects::finished(&mut body, &finished);
-    host::filesystems(&mut body, &filesystems);
+    if snapshot.ready {
+        // Before the first inventory an empty table would say that there is nothing.
+        subjects::volumes(&mut body, &volumes, now);
+        subjects::sandboxes(&mut body, &live, now);
+        subjects::finished(&mut body, &finished);
+        host::filesystems(&mut body, &filesystems);
+    }
     if let Some(agent) = &agent {
         host::agent(&mut body, agent);
     }
-    host::sources(&mut body, &rows::sources(snapshot), snapshot);
+    if !snapshot.inventory.sources.is_empty() || !snapshot.collectors.is_empty() {
+        host::sources(&mut body, &rows::sources(snapshot), snapshot);
+    }
 
     sandboxes.sort_by(sandboxes_by_what_matters);
     let items = attention::items(snapshot, &volumes, &sandboxes, &filesystems, now);
@@ -154,9 +159,9 @@ fn headline(out: &mut String, ready: bool, items: &[Item], summary: &str) {
 
 fn foot(out: &mut String, build: &BuildInfo) {
     let revision: String = build.revision.chars().take(12).collect();
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "</main><footer>Plimsoll {} <span class=\"dim\">{}</span></footer></body></html>\n",
+        "</main><footer>Plimsoll {} <span class=\"dim\">{}</span></footer></body></html>",
         esc(&build.version),
         esc(&revision)
     );

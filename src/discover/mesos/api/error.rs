@@ -135,7 +135,7 @@ impl Failure {
                  that signed its certificate, or mesos.tls.server_name to the name in it"
             }
             Self::Unauthorized(_) => {
-                "set mesos.credentials to a principal and secret of the agent's --http_credentials"
+                "set mesos.basic_auth to a principal and secret of the agent's --http_credentials"
             }
             Self::Forbidden => {
                 "allow the principal to get_endpoints (/containers, /metrics/snapshot), \
@@ -150,9 +150,9 @@ impl Failure {
                 "check that mesos.agent_url is a Mesos or Clusterd agent, and whether it wants \
                  https"
             }
-            Self::TooLarge(_) => "raise mesos.max_body_bytes",
+            Self::TooLarge(_) => "raise mesos.max_body",
             Self::SecretFile { .. } => "make the file readable for the user of this service",
-            Self::BadSecret(_) => "correct mesos.credentials",
+            Self::BadSecret(_) => "correct mesos.basic_auth or mesos.bearer_token",
             Self::Url(_) => "set mesos.agent_url to http://HOST:PORT or https://HOST:PORT",
         }
     }

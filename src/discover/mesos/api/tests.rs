@@ -371,7 +371,7 @@ async fn principals_of_a_guarded_agent() {
         let error = &facts.errors[0];
         assert!(error.message.contains(r#"(Basic realm="mesos-agent-readonly")"#), "{error:?}");
         assert!(error.message.contains("also POST GET_TASKS"), "{error:?}");
-        assert!(error.hint.contains("mesos.credentials"), "{error:?}");
+        assert!(error.hint.contains("mesos.basic_auth"), "{error:?}");
         assert_eq!((facts.up, facts.authority), (true, Authority::Unknown));
         assert!(facts.tasks.is_none() && facts.resources.is_none() && facts.containers.is_none());
     }

@@ -358,6 +358,54 @@ mod tests {
     }
 
     #[test]
+    fn a_project_quota_stands_between_walks() {
+        let mut book = Book::default();
+        let totals = Totals { used_bytes: 10, apparent_bytes: 7, files: 2, newest_mtime: None };
+        let limit = crate::model::KernelLimit { project: 9, ..Default::default() };
+        let record = |used_bytes, files| ProjectRecord {
+            project: (1, 9),
+            used_bytes,
+            files,
+            method: Method::ProjectQuota,
+            limit: Some(limit),
+        };
+        book.walked(&subject(), Kind::Walk, &totals, 5.0, 1.0);
+        book.quota(&subject(), &record(30, Some(4)), 6.0, 0.0);
+        let sample = UsageSample {
+            used_bytes: 30,
+            apparent_bytes: Some(7),
+            files: Some(4),
+            method: Method::ProjectQuota,
+            measured_at: 6.0,
+            duration_seconds: 0.0,
+        };
+        let measured = book.snapshot()[&subject()].clone();
+        assert_eq!((measured.sample, measured.kernel_limit), (Some(sample), Some(limit)));
+        // By statfs the number of inodes stays the last one known.
+        book.quota(&subject(), &ProjectRecord { limit: None, ..record(40, None) }, 7.0, 0.0);
+        let measured = book.snapshot()[&subject()].clone();
+        assert_eq!(measured.sample.and_then(|sample| sample.files), Some(4));
+        assert_eq!(measured.kernel_limit, None);
+    }
+
+    #[test]
+    fn the_first_comparison_must_be_exact() {
+        let totals = Totals { used_bytes: 8192, apparent_bytes: 7, files: 2, newest_mtime: None };
+        let record = |used_bytes, files| ProjectRecord {
+            project: (1, 9),
+            used_bytes,
+            files: Some(files),
+            method: Method::ProjectQuota,
+            limit: None,
+        };
+        let (same, more) = (record(8192, 2), record(12_288, 3));
+        assert_eq!(trusted(Some(&same), Some(&same), &totals, false), Some(Ok(same)));
+        assert!(matches!(trusted(Some(&more), Some(&more), &totals, false), Some(Err(_))));
+        assert_eq!(trusted(Some(&more), Some(&more), &totals, true), Some(Ok(more)));
+        assert_eq!(trusted(None, Some(&same), &totals, true), None);
+    }
+
+    #[test]
     fn an_own_filesystem_joins_two_passes() {
         let mut book = Book::default();
         let totals = Totals { used_bytes: 10, apparent_bytes: 7, files: 2, newest_mtime: None };

@@ -27,10 +27,15 @@ const UPDATE_EVERY: Duration = Duration::from_millis(200);
 
 /// What a worker brings back.
 enum Done {
-    /// With the records of the project quota before the first slice and after the last.
-    Walk(Slice, Option<Record>, Option<Record>),
+    Walk(Slice, Box<Readings>),
     Quota(Result<Record, NoRecord>, f64),
     Statfs(std::io::Result<Option<u64>>, f64),
+}
+
+/// The records of the project quota before the first slice of a walk and after the last.
+struct Readings {
+    before: Option<Record>,
+    after: Option<Record>,
 }
 
 struct Flight {
@@ -312,7 +317,7 @@ impl Scheduler {
                 let slice = pass::slice(walk, max, true);
                 // Of a tree that ends with its first slice both are wanted.
                 let after = matches!(slice.progress, Progress::Done(_)).then(read).flatten();
-                Done::Walk(slice, before, after)
+                Done::Walk(slice, Box::new(Readings { before, after }))
             }),
             (None, Some(probe)) => {
                 self.guard.start(&root, "quotactl", self.guard.limit(), move || {
@@ -383,21 +388,21 @@ impl Scheduler {
                     Err(error) => self.fail(id, "missing", error.to_string()),
                 }
             }
-            Ok(Done::Walk(slice, before, after)) => {
+            Ok(Done::Walk(slice, quota)) => {
                 self.stats.inodes_total += slice.inodes;
                 self.charge(id, slice.cpu_seconds);
                 let Some(entry) = self.entries.get_mut(&id) else { return };
                 let Some(active) = &mut entry.active else { return };
                 active.cpu += slice.cpu_seconds;
                 active.inodes += slice.inodes;
-                active.before = before.or(active.before);
+                active.before = quota.before.or(active.before);
                 match slice.progress {
                     Progress::More => active.walk = Some(slice.walk),
                     Progress::Failed(error) => {
                         let message = format!("{}: {error}", entry.target.path.display());
                         self.fail(id, error.reason, message);
                     }
-                    Progress::Done(totals) => self.complete(id, &totals, after, now),
+                    Progress::Done(totals) => self.complete(id, &totals, quota.after, now),
                 }
             }
         }

@@ -10,9 +10,11 @@ use crate::model::{
 };
 
 /// Series of one volume beside those of its holders, when every value is known.
-const VOLUME_SERIES: usize = 18;
+const VOLUME_SERIES: usize = 16;
 /// Series of one live sandbox.
-const SANDBOX_SERIES: usize = 13;
+const SANDBOX_SERIES: usize = 11;
+/// Series more for a subject that the kernel itself limits.
+const LIMIT_SERIES: usize = 2;
 /// Series of one nested sandbox.
 const NESTED_SERIES: usize = 4;
 /// Series of the three subjects named `other`, of one filesystem, and of one sum of finished
@@ -190,9 +192,12 @@ type Rank = (bool, u8, Reverse<u32>);
 
 impl Candidate<'_> {
     fn cost(&self) -> usize {
+        let limits = |measured: &Measured| measured.kernel_limit.map_or(0, |_| LIMIT_SERIES);
         match self {
-            Self::Volume(view) => VOLUME_SERIES + view.volume.holders.len(),
-            Self::Sandbox(_) => SANDBOX_SERIES,
+            Self::Volume(view) => {
+                VOLUME_SERIES + view.volume.holders.len() + limits(&view.measured)
+            }
+            Self::Sandbox(view) => SANDBOX_SERIES + limits(&view.measured),
             Self::Nested(_) => NESTED_SERIES,
         }
     }

@@ -73,13 +73,15 @@ fn live(encoder: &mut Encoder, plan: &Plan<'_>) {
     other(encoder, OTHER, folded, |sum| sum.files);
     encoder.family(&KERNEL_LIMIT_BYTES);
     for (labels, view) in each() {
-        if let Some(limit) = view.measured.kernel_limit.and_then(|limit| limit.bytes_hard) {
+        let limit = view.measured.kernel_limit.filter(|limit| limit.enforced);
+        if let Some(limit) = limit.and_then(|limit| limit.bytes_hard) {
             encoder.u64(labels, limit);
         }
     }
     encoder.family(&KERNEL_LIMIT_FILES);
     for (labels, view) in each() {
-        if let Some(limit) = view.measured.kernel_limit.and_then(|limit| limit.files_hard) {
+        let limit = view.measured.kernel_limit.filter(|limit| limit.enforced);
+        if let Some(limit) = limit.and_then(|limit| limit.files_hard) {
             encoder.u64(labels, limit);
         }
     }

@@ -67,13 +67,15 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
     other(encoder, folded, |sum| sum.files);
     encoder.family(&KERNEL_LIMIT_BYTES);
     for (labels, view) in each() {
-        if let Some(limit) = view.measured.kernel_limit.and_then(|limit| limit.bytes_hard) {
+        let limit = view.measured.kernel_limit.filter(|limit| limit.enforced);
+        if let Some(limit) = limit.and_then(|limit| limit.bytes_hard) {
             encoder.u64(labels, limit);
         }
     }
     encoder.family(&KERNEL_LIMIT_FILES);
     for (labels, view) in each() {
-        if let Some(limit) = view.measured.kernel_limit.and_then(|limit| limit.files_hard) {
+        let limit = view.measured.kernel_limit.filter(|limit| limit.enforced);
+        if let Some(limit) = limit.and_then(|limit| limit.files_hard) {
             encoder.u64(labels, limit);
         }
     }

@@ -84,6 +84,7 @@ fn the_replayed_trees_hold_the_expected_sandboxes_and_no_other() {
             path_disks: &[],
             mount_disks: &[],
             look_for_links: false,
+            avoid: Default::default(),
         });
         assert_eq!(facts.errors, vec![], "{name}");
         let runs = facts.runs.unwrap().into_iter().chain(facts.standalone.unwrap());

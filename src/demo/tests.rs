@@ -86,6 +86,7 @@ fn the_tree_lists_as_a_real_work_directory() {
         path_disks: &disks,
         mount_disks: &[],
         look_for_links: true,
+        avoid: Default::default(),
     });
     assert_eq!(facts.errors, vec![]);
     assert_eq!(facts.agent_ids.unwrap().len(), 2);

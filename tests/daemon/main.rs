@@ -6,6 +6,7 @@ mod support;
 mod bad_input;
 mod browser;
 mod golden;
+mod hung;
 mod notice;
 mod prometheus;
 mod scene;

@@ -54,6 +54,9 @@ pub enum Cause {
         /// `entries` or `bytes`.
         unit: &'static str,
     },
+    /// A filesystem is mounted there that is not to be touched, because it does not answer.
+    #[error("the filesystem mounted there does not answer")]
+    Unresponsive,
 }
 
 impl DirError {
@@ -75,6 +78,10 @@ impl DirError {
                 "malformed",
                 "links below an agent's directories are not followed: put the real thing there, \
                  or bind-mount it",
+            ),
+            Cause::Unresponsive => (
+                "unresponsive",
+                "see `mount` and `dmesg` on the host; it is looked at again when it answers",
             ),
             Cause::TooLarge { .. } => ("too_large", "find out who filled it, and clean it up"),
             Cause::Errno(_) => ("io", "look at the kernel's log for errors of that filesystem"),
@@ -103,11 +110,15 @@ pub struct Names {
     pub links: Vec<OsString>,
 }
 
+/// Mount points, as this process sees them, that must not be touched: a look-up there would hang.
+pub type Avoid = std::sync::Arc<std::collections::BTreeSet<PathBuf>>;
+
 /// An open directory.
 #[derive(Debug)]
 pub struct Folder {
     fd: OwnedFd,
     path: PathBuf,
+    avoid: Avoid,
 }
 
 const OPEN_DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -115,16 +126,22 @@ const OPEN_DIR: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::C
 impl Folder {
     /// Opens a root; the only place where links are followed.
     pub fn open_root(path: &Path) -> Result<Self, DirError> {
+        Self::open_root_avoiding(path, &Avoid::default())
+    }
+
+    /// The same; in it and below it no path of `avoid` is touched.
+    pub fn open_root_avoiding(path: &Path, avoid: &Avoid) -> Result<Self, DirError> {
         let fd = rustix::fs::openat(CWD, path, OPEN_DIR, Mode::empty())
             .map_err(|errno| failed("open directory", path.to_owned(), errno))?;
-        Ok(Self { fd, path: path.to_owned() })
+        Ok(Self { fd, path: path.to_owned(), avoid: avoid.clone() })
     }
 
     /// Opens a directory in this one.
     pub fn child(&self, name: &OsStr) -> Result<Self, DirError> {
+        self.may_touch("open directory", name)?;
         let path = self.path.join(name);
         match rustix::fs::openat(&self.fd, name, OPEN_DIR | OFlags::NOFOLLOW, Mode::empty()) {
-            Ok(fd) => Ok(Self { fd, path }),
+            Ok(fd) => Ok(Self { fd, path, avoid: self.avoid.clone() }),
             Err(Errno::NOTDIR | Errno::LOOP) => Err(DirError {
                 operation: "open directory",
                 path,
@@ -144,6 +161,19 @@ impl Folder {
             }
         }
         Ok(reached)
+    }
+
+    /// Nothing in it may be touched under that name.
+    pub fn avoids(&self, name: &OsStr) -> bool {
+        !self.avoid.is_empty() && self.avoid.contains(&self.path.join(name))
+    }
+
+    fn may_touch(&self, operation: &'static str, name: &OsStr) -> Result<(), DirError> {
+        if self.avoids(name) {
+            let path = self.path.join(name);
+            return Err(DirError { operation, path, cause: Cause::Unresponsive });
+        }
+        Ok(())
     }
 
     /// Path under which it was opened, for messages.
@@ -271,6 +301,7 @@ impl Folder {
     }
 
     fn stat(&self, name: &OsStr) -> Result<Statx, DirError> {
+        self.may_touch("stat", name)?;
         let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
         let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
         rustix::fs::statx(&self.fd, name, flags, wanted)

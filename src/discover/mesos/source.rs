@@ -243,10 +243,12 @@ impl MesosSource {
     /// Lists the work directory and each disk, every one under the guard of its own mount, so
     /// that one disk that hangs hides nothing but itself.
     fn list(&self, work_dir: &Path, disks: &[DiskSource], links: bool) -> LayoutFacts {
+        let avoid = self.avoid(work_dir);
         let guarded = |root: &Path, list: fn(&LayoutOptions<'_>, &Path) -> LayoutFacts| {
             let inside = self.roots.inside(&work_dir.join(root));
             let (roots, work_dir, root) =
                 (self.roots.clone(), work_dir.to_path_buf(), root.to_path_buf());
+            let avoid = avoid.clone();
             let listed = self.guarded(&inside, "list a disk", move || {
                 let options = LayoutOptions {
                     roots: &roots,
@@ -254,6 +256,7 @@ impl MesosSource {
                     path_disks: &[],
                     mount_disks: &[],
                     look_for_links: links,
+                    avoid,
                 };
                 list(&options, &root)
             });
@@ -269,6 +272,33 @@ impl MesosSource {
             layout::merge(&mut facts, part);
         }
         facts
+    }
+
+    /// Mount points below the work directory that a listing must not touch: all that lie in
+    /// sandboxes, and elsewhere those that do not answer. One call a filesystem finds out.
+    fn avoid(&self, work_dir: &Path) -> dirs::Avoid {
+        let table = self.guard.table();
+        let own = table.containing(work_dir).map(|entry| entry.device);
+        let mut answers: HashMap<(u32, u32), bool> = HashMap::new();
+        let mut avoid = BTreeSet::new();
+        for entry in table.below(work_dir) {
+            let mount_point = self.roots.inside(&entry.mount_point);
+            let below = entry.mount_point.strip_prefix(work_dir).unwrap_or(&entry.mount_point);
+            let in_sandbox = below.starts_with("slaves") || below.starts_with("containers");
+            let hangs = !in_sandbox
+                && Some(entry.device) != own
+                && !*answers.entry(entry.device).or_insert_with(|| {
+                    let probe = mount_point.clone();
+                    let looked = self.guard.run(&mount_point, "look at a mount point", move || {
+                        std::fs::symlink_metadata(probe).is_ok()
+                    });
+                    !matches!(looked, Err(GuardError::Unresponsive { .. }))
+                });
+            if in_sandbox || hangs {
+                avoid.insert(mount_point);
+            }
+        }
+        Arc::new(avoid)
     }
 
     fn external(

@@ -24,7 +24,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::dirs::{DirError, Folder, present, resolve};
+use super::dirs::{Avoid, DirError, Folder, present, resolve};
 use super::facts::{LayoutFacts, MountRoot};
 use crate::host::Roots;
 use crate::host::names::escape_name;
@@ -35,7 +35,7 @@ use crate::model::SourceError;
 pub(super) const MAX_DEPTH: usize = 32;
 
 /// Where to look.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct LayoutOptions<'a> {
     /// How paths of the host are reached.
     pub roots: &'a Roots,
@@ -48,6 +48,9 @@ pub struct LayoutOptions<'a> {
     /// Look for the links of the posix isolators. It lists every sandbox and the directories in
     /// it, so ask for it only where the agent has no `filesystem/linux`.
     pub look_for_links: bool,
+    /// Mount points that must not be touched: those in sandboxes, which are other subjects or
+    /// none, and those that do not answer.
+    pub avoid: Avoid,
 }
 
 impl LayoutOptions<'_> {
@@ -101,7 +104,7 @@ pub fn merge(facts: &mut LayoutFacts, part: LayoutFacts) {
 /// Lists sandboxes, root-disk volumes and upper directories of the work directory.
 pub fn list_work_dir(options: &LayoutOptions<'_>) -> LayoutFacts {
     timed(|facts| {
-        let (real, work) = open(options.roots, options.work_dir)?;
+        let (real, work) = open(options, options.work_dir)?;
         facts.work_dir = Some(real.clone());
         sandboxes::list(&work, &real, options, facts);
         volumes::list(&work, &real, None, facts);
@@ -113,7 +116,7 @@ pub fn list_work_dir(options: &LayoutOptions<'_>) -> LayoutFacts {
 /// Lists the volumes of a PATH disk.
 pub fn list_path_disk(options: &LayoutOptions<'_>, root: &Path) -> LayoutFacts {
     timed(|facts| {
-        let (real, disk) = open(options.roots, &options.disk(root))?;
+        let (real, disk) = open(options, &options.disk(root))?;
         volumes::list(&disk, &real, Some(root), facts);
         Ok(())
     })
@@ -135,7 +138,7 @@ fn look_at_mount(
     root: &Path,
     found: &mut MountRoot,
 ) -> Result<(), DirError> {
-    let (real, folder) = open(options.roots, &options.disk(root))?;
+    let (real, folder) = open(options, &options.disk(root))?;
     found.dir = Some(folder.look_at_self(real)?);
     found.mounted = folder.is_mount_root()?;
     let mut has_content = false;
@@ -147,9 +150,9 @@ fn look_at_mount(
     Ok(())
 }
 
-fn open(roots: &Roots, host_path: &Path) -> Result<(PathBuf, Folder), DirError> {
-    let real = resolve(roots, host_path)?;
-    let folder = Folder::open_root(&roots.inside(&real))?;
+fn open(options: &LayoutOptions<'_>, host_path: &Path) -> Result<(PathBuf, Folder), DirError> {
+    let real = resolve(options.roots, host_path)?;
+    let folder = Folder::open_root_avoiding(&options.roots.inside(&real), &options.avoid)?;
     Ok((real, folder))
 }
 

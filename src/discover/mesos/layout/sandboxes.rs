@@ -230,11 +230,12 @@ impl Walk<'_> {
         let Some(names) = self.take(sandbox.names()) else { return };
         self.keep_links(sandbox, Path::new(""), &names.links, run);
         for name in &names.directories {
-            if name == "containers" || name == "tasks" {
+            // What is mounted there is a volume, not a part of the sandbox.
+            if name == "containers" || name == "tasks" || sandbox.avoids(name) {
                 continue;
             }
             let Some(folder) = self.take(sandbox.child(name)) else { continue };
-            // What is mounted there is a volume, not a part of the sandbox.
+            // Mounted since the mount table was read.
             if self.take(folder.is_mount_root()) != Some(false) {
                 continue;
             }

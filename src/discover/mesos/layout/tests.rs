@@ -14,6 +14,7 @@ struct Host {
     path_disks: Vec<PathBuf>,
     mount_disks: Vec<PathBuf>,
     look_for_links: bool,
+    avoid: Default::default(),
 }
 
 impl Host {
@@ -46,6 +47,7 @@ impl Host {
             path_disks: &self.path_disks,
             mount_disks: &self.mount_disks,
             look_for_links: self.look_for_links,
+            avoid: Default::default(),
         })
     }
 
@@ -202,6 +204,7 @@ fn roots_of_mount_disks() {
         path_disks: &[],
         mount_disks: &[],
         look_for_links: false,
+        avoid: Default::default(),
     };
     let facts = look_at_mount_disk(&options, Path::new("/proc"));
     assert!(facts.mount_roots[0].mounted);

@@ -14,7 +14,6 @@ struct Host {
     path_disks: Vec<PathBuf>,
     mount_disks: Vec<PathBuf>,
     look_for_links: bool,
-    avoid: Default::default(),
 }
 
 impl Host {

@@ -49,6 +49,9 @@ fn quick() -> UsageConfig {
         max_age: Duration::from_millis(100),
         slice_inodes: 50,
         slice_limit: Duration::from_millis(300),
+        memory: 0,
+        io_pressure: 0.0,
+        ..UsageConfig::default()
     }
 }
 
@@ -330,4 +333,53 @@ fn once_reports_progress_and_keeps_the_order() {
     assert_eq!(files, [Some(1 + 5 + 500), None, Some(2 + 10 + 2 + 5)]);
     assert_eq!(reason(&results[1].1), "missing");
     assert_eq!((last.subjects, last.inodes), (3, 506 + 19));
+}
+
+#[test]
+fn where_the_budget_is_too_small_refreshes_go_between_full_passes() {
+    let dir = tempfile::tempdir().unwrap();
+    tree(dir.path(), 3000);
+    let config = UsageConfig { cpu_budget: 0.02, memory: 16 << 20, slice_inodes: 500, ..quick() };
+    let meter = start(&guard(), config.clone());
+    meter.set_targets(vec![target("one", dir.path())]);
+    let method = |m: &Measured, method: Method| m.sample.is_some_and(|s| s.method == method);
+    eventually(&meter, "one", "incremental", |m| method(m, Method::Incremental));
+    fs::write(dir.path().join("dir 7/more"), vec![1; 100_000]).unwrap();
+    let measured = eventually(&meter, "one", "incremental and followed", |m| {
+        method(m, Method::Incremental) && equals_du(m, dir.path())
+    });
+    assert!(measured.sample.unwrap().error_bound_bytes >= 4096);
+    // The next full pass is exact and says so.
+    let full = eventually(&meter, "one", "reconciled", |m| method(m, Method::Walk));
+    assert_eq!(full.sample.unwrap().error_bound_bytes, 0);
+    assert!(equals_du(&full, dir.path()));
+    std::thread::sleep(Duration::from_millis(300));
+    let stats = meter.stats();
+    assert!(stats.passes_total["incremental"] > 0, "{stats:?}");
+    assert_eq!((stats.remembered, stats.unremembered), (1, 0));
+    assert!((48_000..400_000).contains(&stats.remembered_bytes), "{stats:?}");
+
+    // Without room it is full passes only, and that is said.
+    meter.configure(UsageConfig { memory: 10_000, ..config });
+    let until = Instant::now() + Duration::from_secs(20);
+    while meter.stats().unremembered == 0 {
+        assert!(Instant::now() < until, "{:?}", meter.stats());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    eventually(&meter, "one", "walked", |m| method(m, Method::Walk));
+    assert_eq!(meter.stats().remembered_bytes, 0);
+}
+
+#[test]
+fn system_calls_are_bounded_beside_cpu() {
+    let dir = tempfile::tempdir().unwrap();
+    tree(dir.path(), 3000);
+    let config = UsageConfig { syscall_budget: 1000, slice_inodes: 100, ..quick() };
+    let meter = start(&guard(), config);
+    meter.set_targets(vec![target("one", dir.path())]);
+    std::thread::sleep(Duration::from_millis(1500));
+    // What may be saved up, what one and a half seconds give, and a slice or two.
+    let inodes = meter.stats().inodes_total;
+    assert!(inodes as f64 * 1.25 <= 1000.0 * 2.6 + 500.0, "{inodes}");
+    assert!(inodes >= 1000, "{inodes}");
 }

@@ -99,6 +99,11 @@ impl Config {
                 self.usage.bootstrap_cpu_budget = parse(value, "a number")?;
             }
             "usage.cpu_budget" => self.usage.cpu_budget = parse(value, "a number")?,
+            "usage.io_pressure" => self.usage.io_pressure = parse(value, "a number")?,
+            "usage.memory" => self.usage.memory = utf8(value)?.parse()?,
+            "usage.syscall_budget" => {
+                self.usage.syscall_budget = parse(value, "a whole number")?;
+            }
             "usage.max_age" => self.usage.max_age = duration(value)?,
             other => return Err(format!("there is no key {other:?}")),
         }

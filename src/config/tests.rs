@@ -88,6 +88,7 @@ fn every_key_is_read() {
             cpu_budget: 0.5,
             bootstrap_cpu_budget: 1.0,
             max_age: Duration::from_secs(3600),
+            ..UsageConfig::default()
         },
         filesystems: FilesystemsConfig {
             timeout: Duration::from_secs(1),

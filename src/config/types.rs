@@ -143,11 +143,24 @@ pub struct UsageConfig {
     /// Age past which a subject is measured again.
     #[serde(with = "duration")]
     pub max_age: Duration,
+    /// Memory for what is remembered between full passes; 0 remembers nothing.
+    pub memory: ByteSize,
+    /// System calls a second; 0 sets no bound.
+    pub syscall_budget: u64,
+    /// Percent of time waited for I/O above which measuring steps aside; 0 never.
+    pub io_pressure: f64,
 }
 
 impl Default for UsageConfig {
     fn default() -> Self {
-        Self { cpu_budget: 0.01, bootstrap_cpu_budget: 0.25, max_age: Duration::from_secs(60) }
+        Self {
+            cpu_budget: 0.01,
+            bootstrap_cpu_budget: 0.25,
+            max_age: Duration::from_secs(60),
+            memory: ByteSize(64 << 20),
+            syscall_budget: 0,
+            io_pressure: 40.0,
+        }
     }
 }
 

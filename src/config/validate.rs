@@ -38,6 +38,12 @@ impl Config {
         within("usage.max_age", self.usage.max_age, SECOND, 366 * DAY)?;
         budget("usage.cpu_budget", self.usage.cpu_budget, cores)?;
         budget("usage.bootstrap_cpu_budget", self.usage.bootstrap_cpu_budget, cores)?;
+        if self.usage.memory > ByteSize(64 << 30) {
+            return Err(invalid("usage.memory", "must be at most 64GiB"));
+        }
+        if !(0.0..=100.0).contains(&self.usage.io_pressure) {
+            return Err(invalid("usage.io_pressure", "must be from 0 to 100"));
+        }
         if !(100..=10_000_000).contains(&self.metrics.max_series) {
             return Err(invalid("metrics.max_series", "must be from 100 to 10000000"));
         }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
 use super::api::Resource;
-use super::exposition::Format;
-use super::render::render;
+use super::exposition::{Format, recycle};
+use super::render::render_into;
 use super::telemetry::Telemetry;
 use crate::model::Snapshot;
 
@@ -25,6 +25,8 @@ pub struct Rendered {
     max_series: usize,
     metrics: [Lazy; 2],
     api: [Lazy; Resource::ALL.len()],
+    /// Memory of the page before, for the first page that is made.
+    spare: Mutex<Vec<Vec<u8>>>,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +46,20 @@ struct Packed {
 impl Rendered {
     /// Nothing is made yet.
     pub fn new(snapshot: Arc<Snapshot>, max_series: usize) -> Self {
-        Self { snapshot, max_series, metrics: Default::default(), api: Default::default() }
+        Self {
+            snapshot,
+            max_series,
+            metrics: Default::default(),
+            api: Default::default(),
+            spare: Mutex::default(),
+        }
+    }
+
+    /// The same, made in the memory of an older one that nobody uses any more.
+    fn after(old: Self, snapshot: Arc<Snapshot>, max_series: usize) -> Self {
+        let pages = old.metrics.into_iter().filter_map(|lazy| lazy.plain.into_inner());
+        let spare = pages.flat_map(recycle).collect();
+        Self { spare: Mutex::new(spare), ..Self::new(snapshot, max_series) }
     }
 
     /// The snapshot all this is made of.
@@ -59,8 +74,7 @@ impl Rendered {
             Format::OpenMetrics => 1,
         }];
         let tail = telemetry.render(format);
-        let plain =
-            || lazy.plain.get_or_init(|| render(&self.snapshot, format, self.max_series).chunks);
+        let plain = || lazy.plain.get_or_init(|| self.page(format));
         if !gzip {
             let mut chunks = plain().clone();
             chunks.push(tail.into());
@@ -68,6 +82,11 @@ impl Rendered {
         }
         let packed = lazy.packed.get_or_init(|| pack(plain()));
         vec![packed.bytes.clone(), finish(packed, &tail)]
+    }
+
+    fn page(&self, format: Format) -> Vec<Bytes> {
+        let spare = std::mem::take(&mut *self.spare.lock().unwrap_or_else(PoisonError::into_inner));
+        render_into(&self.snapshot, format, self.max_series, spare).chunks
     }
 
     /// An answer of the API.
@@ -106,7 +125,11 @@ impl Cache {
         {
             return Arc::clone(kept);
         }
-        let fresh = Arc::new(Rendered::new(snapshot, max_series));
+        let old = newest.take().and_then(Arc::into_inner);
+        let fresh = Arc::new(match old {
+            Some(old) => Rendered::after(old, snapshot, max_series),
+            None => Rendered::new(snapshot, max_series),
+        });
         *newest = Some(Arc::clone(&fresh));
         fresh
     }

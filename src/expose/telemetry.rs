@@ -31,6 +31,11 @@ pub struct Telemetry {
     usage_passes: IntCounterVec,
     usage_debt_seconds: Gauge,
     usage_pending_subjects: IntGauge,
+    usage_throttled: IntGauge,
+    usage_remembered_bytes: IntGauge,
+    usage_remembered_subjects: IntGauge,
+    usage_unremembered_subjects: IntGauge,
+    usage_bound_exceeded: IntCounter,
 }
 
 impl Telemetry {
@@ -47,6 +52,13 @@ impl Telemetry {
             usage_passes: IntCounterVec::new(opts(&own::USAGE_PASSES), own::USAGE_PASSES.labels)?,
             usage_debt_seconds: Gauge::with_opts(opts(&own::USAGE_DEBT_SECONDS))?,
             usage_pending_subjects: IntGauge::with_opts(opts(&own::USAGE_PENDING_SUBJECTS))?,
+            usage_throttled: IntGauge::with_opts(opts(&own::USAGE_THROTTLED))?,
+            usage_remembered_bytes: IntGauge::with_opts(opts(&own::USAGE_REMEMBERED_BYTES))?,
+            usage_remembered_subjects: IntGauge::with_opts(opts(&own::USAGE_REMEMBERED_SUBJECTS))?,
+            usage_unremembered_subjects: IntGauge::with_opts(opts(
+                &own::USAGE_UNREMEMBERED_SUBJECTS,
+            ))?,
+            usage_bound_exceeded: IntCounter::with_opts(opts(&own::USAGE_BOUND_EXCEEDED))?,
         };
         let build_info = IntGaugeVec::new(opts(&own::BUILD_INFO), own::BUILD_INFO.labels)?;
         build_info.with_label_values(&[&build.version, &build.revision, &build.rustversion]).set(1);
@@ -59,6 +71,11 @@ impl Telemetry {
         registry.register(Box::new(telemetry.usage_passes.clone()))?;
         registry.register(Box::new(telemetry.usage_debt_seconds.clone()))?;
         registry.register(Box::new(telemetry.usage_pending_subjects.clone()))?;
+        registry.register(Box::new(telemetry.usage_throttled.clone()))?;
+        registry.register(Box::new(telemetry.usage_remembered_bytes.clone()))?;
+        registry.register(Box::new(telemetry.usage_remembered_subjects.clone()))?;
+        registry.register(Box::new(telemetry.usage_unremembered_subjects.clone()))?;
+        registry.register(Box::new(telemetry.usage_bound_exceeded.clone()))?;
         registry.register(Box::new(build_info))?;
         registry.register(Box::new(ProcessCollector::for_self()))?;
         Ok(telemetry)
@@ -90,6 +107,24 @@ impl Telemetry {
     pub fn usage_backlog(&self, debt_seconds: f64, pending_subjects: usize) {
         self.usage_debt_seconds.set(debt_seconds);
         self.usage_pending_subjects.set(i64::try_from(pending_subjects).unwrap_or(i64::MAX));
+    }
+
+    /// Counts full passes that found more missed than the published bound said.
+    pub fn usage_bound_exceeded(&self, passes: u64) {
+        self.usage_bound_exceeded.inc_by(passes);
+    }
+
+    /// Says what is remembered between full passes: bytes, subjects, and subjects without room.
+    pub fn usage_remembered(&self, bytes: usize, subjects: usize, unremembered: usize) {
+        let gauge = |gauge: &IntGauge, value| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        gauge(&self.usage_remembered_bytes, bytes);
+        gauge(&self.usage_remembered_subjects, subjects);
+        gauge(&self.usage_unremembered_subjects, unremembered);
+    }
+
+    /// Says whether measuring steps aside for I/O.
+    pub fn usage_throttled(&self, throttled: bool) {
+        self.usage_throttled.set(i64::from(throttled));
     }
 
     /// Everything as it is now. Reads `/proc/self` and nothing else.

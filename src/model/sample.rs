@@ -28,6 +28,8 @@ pub enum Method {
     ProjectQuota,
     /// The same, as far as `statfs` shows it without a capability.
     ProjectQuotaStatfs,
+    /// The last walk, brought up to date by looking at what is likely to have moved.
+    Incremental,
 }
 
 impl Method {
@@ -38,6 +40,7 @@ impl Method {
             Self::Statfs => "statfs",
             Self::ProjectQuota => "project_quota",
             Self::ProjectQuotaStatfs => "project_quota_statfs",
+            Self::Incremental => "incremental",
         }
     }
 }
@@ -53,6 +56,9 @@ pub struct UsageSample {
     pub files: Option<u64>,
     /// How `used_bytes` was obtained.
     pub method: Method,
+    /// By how much `used_bytes` may be off because something changed that was not looked at: 0 for
+    /// everything but [`Method::Incremental`].
+    pub error_bound_bytes: u64,
     /// When the pass ended.
     pub measured_at: Timestamp,
     /// From its first to its last system call, pauses for the budget included, in seconds.

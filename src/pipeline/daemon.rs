@@ -168,6 +168,9 @@ fn usage_config(config: &Config) -> UsageConfig {
         cpu_budget: config.usage.cpu_budget,
         bootstrap_cpu_budget: config.usage.bootstrap_cpu_budget,
         max_age: config.usage.max_age,
+        memory: usize::try_from(config.usage.memory.0).unwrap_or(usize::MAX),
+        syscall_budget: config.usage.syscall_budget,
+        io_pressure: config.usage.io_pressure,
         ..UsageConfig::default()
     }
 }
@@ -363,4 +366,8 @@ fn count(telemetry: &Telemetry, before: &MeterStats, now: &MeterStats) {
         telemetry.usage_passes(outcome, passes.saturating_sub(counted));
     }
     telemetry.usage_backlog(now.debt_seconds, now.pending);
+    let exceeded = now.bound_exceeded_total.saturating_sub(before.bound_exceeded_total);
+    telemetry.usage_bound_exceeded(exceeded);
+    telemetry.usage_remembered(now.remembered_bytes, now.remembered, now.unremembered);
+    telemetry.usage_throttled(now.throttled);
 }

@@ -135,7 +135,18 @@ impl Daemon {
     pub fn wait_measured(&self) {
         self.wait_for("first measurements", Duration::from_secs(60), |daemon| {
             let body = daemon.get("/metrics").body;
-            (value(&body, "plimsoll_usage_pending_subjects") == Some(0.0)).then_some(())
+            let measured = |row: &serde_json::Value| {
+                row["used_bytes"].is_u64() || row["measure_failed"] == true
+            };
+            let all = |path: &str| {
+                daemon.json(path).as_array().is_some_and(|rows| {
+                    rows.iter().filter(|row| row["state"] != "missing").all(measured)
+                })
+            };
+            let placed = body.contains("plimsoll_filesystem_info{");
+            let pending = value(&body, "plimsoll_usage_pending_subjects");
+            let whole = all("/api/v1/volumes") && all("/api/v1/sandboxes");
+            (pending == Some(0.0) && placed && whole).then_some(())
         });
     }
 

@@ -4,5 +4,6 @@
 pub mod daemon;
 pub mod du;
 pub mod hungfs;
+pub mod mmap;
 pub mod mounts;
 pub mod replay;

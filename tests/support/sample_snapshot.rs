@@ -440,6 +440,7 @@ fn measured(used: u64) -> Measured {
             apparent_bytes: Some(used + used / 7),
             files: Some(used / 65_536 + 1),
             method: Method::Walk,
+            error_bound_bytes: 0,
             measured_at: NOW - 90.125,
             duration_seconds: 0.4,
         }),

@@ -26,11 +26,22 @@ families! {
     USAGE_INODES = Counter "plimsoll_usage_inodes_total", None, &[], [], ONE,
         "Inodes looked at while measuring usage.";
     USAGE_PASSES = Counter "plimsoll_usage_passes_total", None, &[], ["outcome"], "one per outcome",
-        "Measurements of one subject, by outcome: complete, or the reason of the failure.";
+        "Measurements of one subject, by outcome: complete (a full pass), incremental, stale (what was \
+         remembered could not be followed; a full pass comes next), or the reason of the failure.";
     USAGE_DEBT_SECONDS = Gauge "plimsoll_usage_debt_seconds", Some("seconds"), &[], [], ONE,
         "By how much the most overdue subject is past the greatest age that was asked for.";
     USAGE_PENDING_SUBJECTS = Gauge "plimsoll_usage_pending_subjects", None, &[], [], ONE,
         "Subjects that wait to be measured.";
+    USAGE_THROTTLED = Gauge "plimsoll_usage_throttled", None, &[], [], ONE,
+        "1 while measuring steps aside because tasks of the host wait for I/O.";
+    USAGE_REMEMBERED_BYTES = Gauge "plimsoll_usage_remembered_bytes", Some("bytes"), &[], [], ONE,
+        "Memory that is taken by what is remembered of trees between full passes.";
+    USAGE_REMEMBERED_SUBJECTS = Gauge "plimsoll_usage_remembered_subjects", None, &[], [], ONE,
+        "Subjects of which a tree is remembered. None while the budget is enough for full passes alone.";
+    USAGE_UNREMEMBERED_SUBJECTS = Gauge "plimsoll_usage_unremembered_subjects", None, &[], [], ONE,
+        "Subjects that are measured by full passes only because their tree found no room in usage.memory, or          cannot be remembered.";
+    USAGE_BOUND_EXCEEDED = Counter "plimsoll_usage_bound_exceeded_total", None, &[], [], ONE,
+        "Full passes that found more missed by incremental values than their published error bound.";
     BUILD_INFO = Info "plimsoll_build_info", None, &[], ["version", "revision", "rustversion"], ONE,
         "The running build.";
     PROCESS_CPU = Counter "process_cpu_seconds_total", Some("seconds"), &[], [], ONE,

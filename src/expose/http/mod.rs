@@ -86,7 +86,7 @@ pub async fn serve(
 }
 
 /// The same with a step between accepting a connection and speaking HTTP over it (TLS). The step
-/// has [`HEADER_TIMEOUT`]'s ten seconds.
+/// has ten seconds.
 pub async fn serve_with<S, F, W>(
     listener: TcpListener,
     state: Arc<AppState>,

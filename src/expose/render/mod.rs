@@ -33,8 +33,19 @@ pub struct Page {
 /// Renders every family that comes from the snapshot. At most about `max_series` series: past
 /// that the smaller subjects that are well are summed into `other`.
 pub fn render(snapshot: &Snapshot, format: Format, max_series: usize) -> Page {
+    render_into(snapshot, format, max_series, Vec::new())
+}
+
+/// The same, written into the memory that [`recycle`](super::exposition::recycle) took from an
+/// older page.
+pub fn render_into(
+    snapshot: &Snapshot,
+    format: Format,
+    max_series: usize,
+    spare: Vec<Vec<u8>>,
+) -> Page {
     let plan = Plan::new(snapshot, max_series);
-    let mut encoder = Encoder::new(format, &volume::USED_BYTES);
+    let mut encoder = Encoder::new(format, &volume::USED_BYTES, spare);
     volumes::write(&mut encoder, snapshot, &plan);
     sandboxes::write(&mut encoder, &plan);
     filesystems::write(&mut encoder, snapshot);

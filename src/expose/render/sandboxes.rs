@@ -2,9 +2,10 @@
 
 use super::bound::{Folded, Plan};
 use crate::expose::catalogue::sandbox::{
-    APPARENT_BYTES, FILES, FINISHED_SANDBOXES, FINISHED_UNMEASURED, FINISHED_USED_BYTES, INFO,
-    KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, MEASURE_FAILED, MEASURED, NESTED_APPARENT_BYTES,
-    NESTED_FILES, NESTED_INFO, NESTED_USED_BYTES, QUOTA_BYTES, STATE, USED_BYTES,
+    APPARENT_BYTES, ERROR_BOUND_BYTES, FILES, FINISHED_SANDBOXES, FINISHED_UNMEASURED,
+    FINISHED_USED_BYTES, INFO, KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, MEASURE_FAILED, MEASURED,
+    NESTED_APPARENT_BYTES, NESTED_FILES, NESTED_INFO, NESTED_USED_BYTES, QUOTA_BYTES, STATE,
+    USED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::{display, display_or_empty};
@@ -88,6 +89,12 @@ fn live(encoder: &mut Encoder, plan: &Plan<'_>) {
     encoder.family(&STATE);
     for (labels, view) in each() {
         encoder.states(labels, STATES.iter().map(|state| (state.as_str(), *state == view.state)));
+    }
+    encoder.family(&ERROR_BOUND_BYTES);
+    for (labels, view) in each() {
+        if let Some(sample) = &view.measured.sample {
+            encoder.u64(labels, sample.error_bound_bytes);
+        }
     }
     encoder.family(&MEASURED);
     for (labels, view) in each() {

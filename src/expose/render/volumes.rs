@@ -2,7 +2,7 @@
 
 use super::bound::{Filesystems, Folded, Plan};
 use crate::expose::catalogue::volume::{
-    APPARENT_BYTES, AVAILABLE_BYTES, CREATED, FILES, HOLDER_INFO, HOLDERS, INFO,
+    APPARENT_BYTES, AVAILABLE_BYTES, CREATED, ERROR_BOUND_BYTES, FILES, HOLDER_INFO, HOLDERS, INFO,
     KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, MEASURE_FAILED, MEASURED, MOUNTS, QUOTA_BYTES, STATE,
     USED_BYTES,
 };
@@ -100,6 +100,12 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
     for (labels, view) in each() {
         if let Some(created) = view.volume.created {
             encoder.timestamp(labels, created);
+        }
+    }
+    encoder.family(&ERROR_BOUND_BYTES);
+    for (labels, view) in each() {
+        if let Some(sample) = &view.measured.sample {
+            encoder.u64(labels, sample.error_bound_bytes);
         }
     }
     encoder.family(&MEASURED);

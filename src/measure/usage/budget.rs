@@ -1,4 +1,4 @@
-//! A token bucket of CPU seconds.
+//! A token bucket: of CPU seconds, or of system calls.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct Bucket {
     rate: f64,
+    burst: f64,
     tokens: f64,
     filled: Instant,
 }
@@ -23,7 +24,13 @@ impl Bucket {
     /// ten-thousandth, so that no subject starves.
     pub(super) fn new(rate: f64, now: Instant) -> Self {
         let rate = usable(rate);
-        Self { rate, tokens: BURST.min(rate), filled: now }
+        Self { rate, burst: BURST, tokens: BURST.min(rate), filled: now }
+    }
+
+    /// A bucket of system calls, `rate` a second; a second's worth may be saved up. No bound for 0.
+    pub(super) fn of_calls(rate: u64, now: Instant) -> Self {
+        let rate = if rate == 0 { f64::MAX } else { rate as f64 };
+        Self { rate, burst: rate, tokens: rate, filled: now }
     }
 
     /// Another rate from now on; what was saved up or is owed stays.
@@ -33,7 +40,7 @@ impl Bucket {
 
     pub(super) fn fill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.filled).as_secs_f64();
-        self.tokens = (self.tokens + passed * self.rate).min(BURST);
+        self.tokens = (self.tokens + passed * self.rate).min(self.burst);
         self.filled = now;
     }
 

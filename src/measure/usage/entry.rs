@@ -5,11 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::hot::{Drift, Tree};
 use super::order::Candidate;
 use super::quota::{Distrust, Probe, Record as ProjectRecord, verdict};
 use super::target::{How, Target};
 use super::walk::{Totals, Walk};
 use crate::model::{MeasureFailure, Measured, Method, Subject, Timestamp, UsageSample};
+
+/// Where refreshes go between, a full pass comes once in so many times the age asked for.
+const RECONCILE_EVERY: u32 = 10;
 
 /// A kind of pass. A subject with a filesystem of its own has two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +76,30 @@ pub(super) struct Entry {
     pub(super) stretch: u32,
     /// The project its subject makes up, as the last walk found it.
     pub(super) project: Option<(u64, u32)>,
+    pub(super) hot: HotState,
+}
+
+/// What an entry knows beside its values to bring them up to date between full passes.
+#[derive(Default)]
+pub(super) struct HotState {
+    /// Away on a worker thread while a slice of a refresh runs.
+    pub(super) tree: Option<Box<Tree>>,
+    /// A refresh is under way, since then.
+    pub(super) began: Option<Instant>,
+    pub(super) spent: f64,
+    /// CPU seconds of the last refresh.
+    pub(super) cost: Option<f64>,
+    pub(super) drift: Drift,
+    /// What the last published value said it may be off.
+    pub(super) bound: Option<u64>,
+    /// When the last full pass ended.
+    pub(super) full: Option<Instant>,
+    /// Bytes its tree takes (or took, when it was given up for want of memory).
+    pub(super) bytes: usize,
+    /// It was given up for want of memory.
+    pub(super) given_up: bool,
+    /// The budget is not enough for full passes alone.
+    pub(super) pressed: bool,
 }
 
 /// A walk that only checks a project quota: an hour apart where a minute is asked for.
@@ -93,7 +121,31 @@ impl Entry {
             active: None,
             stretch: if kind == Kind::OwnWalk { 10 } else { 1 },
             project: None,
+            hot: HotState::default(),
         }
+    }
+
+    /// Values may come from refreshes: they cost less than half of a full pass, and how much they
+    /// miss is known.
+    pub(super) fn incremental(&self) -> bool {
+        let hot = &self.hot;
+        let worth = hot.cost.is_none_or(|cost| cost < self.cost / 2.0);
+        self.stretch == 1 && hot.pressed && hot.tree.is_some() && hot.drift.known() && worth
+    }
+
+    /// When the next full pass is due: ten times more seldom where refreshes go between.
+    fn full_due(&self, asked: Duration) -> Instant {
+        match self.hot.full {
+            Some(full) if self.incremental() => full + asked * RECONCILE_EVERY,
+            Some(full) => full + self.max_age(asked) / 2,
+            None => self.known_since,
+        }
+    }
+
+    /// The next slice is one of a refresh, not of a full pass.
+    pub(super) fn refresh_next(&self, now: Instant, asked: Duration) -> bool {
+        let due = || self.last_good.is_some_and(|last| last + asked / 4 <= now);
+        self.incremental() && (self.hot.began.is_some() || due())
     }
 
     /// Age asked for, for this kind of pass.
@@ -109,6 +161,10 @@ impl Entry {
     /// while the budget allows; at once when a pass is under way.
     pub(super) fn ready_at(&self, asked: Duration) -> Instant {
         let due = match (self.last_good, &self.active) {
+            (Some(_), None) if self.incremental() && self.hot.began.is_some() => self.known_since,
+            (Some(last), None) if self.incremental() => {
+                (last + asked / 4).min(self.full_due(asked))
+            }
             (Some(last), None) => last + self.max_age(asked) / 2,
             _ => self.known_since,
         };
@@ -117,12 +173,20 @@ impl Entry {
 
     pub(super) fn candidate(&self, id: u64, now: Instant, asked: Duration) -> Candidate {
         let rank = if self.kind == Kind::OwnWalk { 2 } else { 1 };
+        let refresh = self.refresh_next(now, asked);
+        let (age, wanted) = match self.hot.full {
+            // A full pass between refreshes is as old as the last full pass.
+            Some(full) if self.incremental() && !refresh => {
+                (now.saturating_duration_since(full), asked * RECONCILE_EVERY)
+            }
+            _ => (self.age(now), self.max_age(asked)),
+        };
         Candidate {
             id,
             first: self.last_good.is_none().then_some(rank),
             attained: self.active.as_ref().map_or(0, |active| active.inodes),
-            age: self.age(now).as_secs_f64() / self.max_age(asked).as_secs_f64().max(0.001),
-            cost: self.cost,
+            age: age.as_secs_f64() / wanted.as_secs_f64().max(0.001),
+            cost: if refresh { self.hot.cost.unwrap_or(self.cost / 4.0) } else { self.cost },
             weight: self.weight,
         }
     }
@@ -220,6 +284,7 @@ impl Book {
                     apparent_bytes,
                     files,
                     method: Method::Walk,
+                    error_bound_bytes: 0,
                     measured_at: at,
                     duration_seconds: seconds,
                 });
@@ -243,6 +308,7 @@ impl Book {
             apparent_bytes: before.and_then(|sample| sample.apparent_bytes),
             files: quota.files.or(before.and_then(|sample| sample.files)),
             method: quota.method,
+            error_bound_bytes: 0,
             measured_at: at,
             duration_seconds: seconds,
         });
@@ -255,6 +321,29 @@ impl Book {
         self.change(subject).measured.kernel_limit = limit;
     }
 
+    /// A whole refresh of a tree that a walk left: the value, and by how much it may be off.
+    pub(super) fn refreshed(
+        &mut self,
+        subject: &Subject,
+        totals: &Totals,
+        error_bound_bytes: u64,
+        at: Timestamp,
+        seconds: f64,
+    ) {
+        let record = self.change(subject);
+        record.walk_failure = None;
+        record.measured.sample = Some(UsageSample {
+            used_bytes: totals.used_bytes,
+            apparent_bytes: Some(totals.apparent_bytes),
+            files: Some(totals.files),
+            method: Method::Incremental,
+            error_bound_bytes,
+            measured_at: at,
+            duration_seconds: seconds,
+        });
+        record.settle();
+    }
+
     /// `statfs` of an own filesystem. What a walk found before stays.
     pub(super) fn statfs(&mut self, subject: &Subject, used: u64, at: Timestamp, seconds: f64) {
         let record = self.change(subject);
@@ -264,6 +353,7 @@ impl Book {
             apparent_bytes: before.and_then(|sample| sample.apparent_bytes),
             files: before.and_then(|sample| sample.files),
             method: Method::Statfs,
+            error_bound_bytes: 0,
             measured_at: at,
             duration_seconds: seconds,
         });
@@ -376,6 +466,7 @@ mod tests {
             apparent_bytes: Some(7),
             files: Some(4),
             method: Method::ProjectQuota,
+            error_bound_bytes: 0,
             measured_at: 6.0,
             duration_seconds: 0.0,
         };
@@ -420,6 +511,7 @@ mod tests {
             apparent_bytes: Some(7),
             files: Some(2),
             method: Method::Statfs,
+            error_bound_bytes: 0,
             measured_at: 7.0,
             duration_seconds: 0.0,
         };

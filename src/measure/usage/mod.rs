@@ -5,12 +5,15 @@
 
 mod budget;
 mod entry;
+pub mod hot;
 mod links;
 mod meter;
 mod once;
 mod order;
 mod pass;
+mod pressure;
 pub mod quota;
+mod remember;
 mod scheduler;
 mod skip;
 mod target;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Mode, OFlags, StatxAttributes, StatxFlags, fstatvfs, open, statx};
 use rustix::io::retry_on_intr;
 
+use super::hot::{Recorder, Refreshed, Tree};
 use super::target::Target;
 use super::walk::{Progress, Walk};
 use crate::host::sys::{IoClass, set_io_class, thread_cpu_seconds};
@@ -17,6 +18,28 @@ pub(super) struct Slice {
     pub(super) progress: Progress,
     pub(super) cpu_seconds: f64,
     pub(super) inodes: u64,
+}
+
+/// A slice of a refresh, as it came back.
+pub(super) struct RefreshSlice {
+    pub(super) tree: Box<Tree>,
+    pub(super) refreshed: Refreshed,
+    pub(super) cpu_seconds: f64,
+    pub(super) inodes: u64,
+}
+
+/// Does one slice of a refresh, in the idle I/O class where that is allowed.
+pub(super) fn refresh(mut tree: Box<Tree>, max_inodes: usize) -> RefreshSlice {
+    let idle = set_io_class(IoClass::Idle).is_ok();
+    let (cpu, inodes) = (thread_cpu_seconds(), tree.steps());
+    let refreshed = tree.refresh(max_inodes);
+    let cpu_seconds = thread_cpu_seconds() - cpu;
+    // Its own count starts anew with each refresh.
+    let inodes = tree.looked_at().saturating_sub(inodes);
+    if idle {
+        let _ = set_io_class(IoClass::Default);
+    }
+    RefreshSlice { tree, refreshed, cpu_seconds, inodes }
 }
 
 /// Does one slice, in the idle I/O class if so asked (where that is refused, without).
@@ -59,6 +82,36 @@ pub(super) fn resolve(guard: &Guard, path: &Path) -> Result<PathBuf, GuardError>
 /// A walk of a target whose resolved path is `root`. It leaves alone what the target names and
 /// what the mount table shows now.
 pub(super) fn walk(guard: &Guard, target: &Target, root: &Path) -> Walk {
+    let Places { extra, skip } = places(guard, target, root);
+    Walk::new(root, &extra, &skip)
+}
+
+/// The same, with its tree taken down in at most `limit` bytes.
+pub(super) fn recorded_walk(guard: &Guard, target: &Target, root: &Path, limit: usize) -> Walk {
+    let places = places(guard, target, root);
+    let recorder = Recorder::new(&places.all(root), super::hot::WINDOW, limit);
+    Walk::new(root, &places.extra, &places.skip).recorded(recorder)
+}
+
+/// Whether a remembered tree lies where the target does now, with the same mounts below it.
+pub(super) fn same_places(guard: &Guard, target: &Target, root: &Path, tree: &Tree) -> bool {
+    tree.skipped_the_same(&places(guard, target, root).all(root))
+}
+
+/// Resolved paths of a target beside its root: what belongs to it elsewhere, what is left alone.
+struct Places {
+    extra: Vec<PathBuf>,
+    skip: Vec<PathBuf>,
+}
+
+impl Places {
+    fn all(&self, root: &Path) -> Vec<PathBuf> {
+        let own = self.extra.iter().map(PathBuf::as_path).chain([root]);
+        own.chain(self.skip.iter().map(PathBuf::as_path)).map(PathBuf::from).collect()
+    }
+}
+
+fn places(guard: &Guard, target: &Target, root: &Path) -> Places {
     let mut skip = mounts_below(guard, &target.path, root, &target.skip);
     let mut extra = Vec::new();
     for path in &target.extra {
@@ -67,7 +120,7 @@ pub(super) fn walk(guard: &Guard, target: &Target, root: &Path) -> Walk {
         skip.extend(mounts_below(guard, path, &real, &target.skip));
         extra.push(real);
     }
-    Walk::new(root, &extra, &skip)
+    Places { extra, skip }
 }
 
 fn mounts_below(guard: &Guard, path: &Path, root: &Path, named: &[PathBuf]) -> Vec<PathBuf> {

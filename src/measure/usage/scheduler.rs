@@ -12,7 +12,8 @@ use super::budget::Bucket;
 use super::entry::{Active, Entry, Kind, RECONCILE, trusted};
 use super::meter::{Inbox, Shared, lock, not_walked, nothing_mounted, timestamp};
 use super::order::{self, Candidate, OLDEST_SHARE};
-use super::pass::{self, Slice};
+use super::pass::{self, RefreshSlice, Slice};
+use super::pressure::{Pressure, UNDER_PRESSURE};
 use super::quota::{NoRecord, Probe, Record};
 use super::target::{How, MeterStats, Target, UsageConfig};
 use super::walk::{Progress, Totals};
@@ -25,10 +26,14 @@ const PATIENCE: Duration = Duration::from_millis(150);
 /// Updates are told at most this often.
 const UPDATE_EVERY: Duration = Duration::from_millis(200);
 
+/// System calls an inode costs, measured: a `statx`, and its share of `getdents64` and opening.
+const CALLS_AN_INODE: f64 = 1.25;
+
 /// What a worker brings back.
 enum Done {
     Walk(Slice, Box<Readings>),
     Quota(Result<Record, NoRecord>, f64),
+    Refresh(RefreshSlice),
     Statfs(std::io::Result<Option<u64>>, f64),
 }
 
@@ -47,17 +52,19 @@ struct Flight {
 
 pub(super) struct Scheduler {
     guard: Arc<Guard>,
-    config: UsageConfig,
-    shared: Arc<Shared>,
-    entries: BTreeMap<u64, Entry>,
+    pub(super) config: UsageConfig,
+    pub(super) shared: Arc<Shared>,
+    pub(super) entries: BTreeMap<u64, Entry>,
     ids: HashMap<(Subject, Kind), u64>,
     next_id: u64,
     flights: Vec<Flight>,
     steady: Bucket,
     bootstrap: Bucket,
+    calls: Bucket,
+    pressure: Pressure,
     /// CPU seconds owed to the subject that waited longest.
     oldest_credit: f64,
-    stats: MeterStats,
+    pub(super) stats: MeterStats,
     changed: bool,
     updated: Option<Instant>,
 }
@@ -68,6 +75,8 @@ impl Scheduler {
         Self {
             steady: Bucket::new(config.cpu_budget, now),
             bootstrap: Bucket::new(config.bootstrap_cpu_budget, now),
+            calls: Bucket::of_calls(config.syscall_budget, now),
+            pressure: Pressure::new(&guard.roots().procfs),
             guard,
             config,
             shared,
@@ -102,9 +111,11 @@ impl Scheduler {
                 (inbox.targets.take(), inbox.config.take())
             };
             if let Some(config) = config {
-                self.steady.set_rate(config.cpu_budget);
-                self.bootstrap.set_rate(config.bootstrap_cpu_budget);
+                if config.syscall_budget != self.config.syscall_budget {
+                    self.calls = Bucket::of_calls(config.syscall_budget, Instant::now());
+                }
                 self.config = config;
+                self.set_rates();
             }
             if let Some(targets) = targets {
                 self.accept(targets);
@@ -113,6 +124,7 @@ impl Scheduler {
             let now = Instant::now();
             self.steady.fill(now);
             self.bootstrap.fill(now);
+            self.calls.fill(now);
             wait = match self.choose(now) {
                 Ok((id, oldest)) => {
                     self.work(id, oldest);
@@ -129,6 +141,13 @@ impl Scheduler {
         }
     }
 
+    /// What may be spent, less while others wait for I/O.
+    fn set_rates(&mut self) {
+        let part = if self.stats.throttled { UNDER_PRESSURE } else { 1.0 };
+        self.steady.set_rate(self.config.cpu_budget * part);
+        self.bootstrap.set_rate(self.config.bootstrap_cpu_budget * part);
+    }
+
     /// Publishes the account, and that results changed.
     fn tell(&mut self, on_update: &dyn Fn(), wait: &mut Duration) {
         let rested = self.updated.is_none_or(|at| at.elapsed() >= UPDATE_EVERY);
@@ -139,6 +158,12 @@ impl Scheduler {
             return;
         }
         let now = Instant::now();
+        let throttled = self.pressure.look(self.config.io_pressure);
+        if throttled != self.stats.throttled {
+            self.stats.throttled = throttled;
+            self.set_rates();
+        }
+        self.account_memory();
         let owed = |entry: &Entry| {
             entry.age(now).saturating_sub(entry.max_age(self.config.max_age)).as_secs_f64()
         };
@@ -231,6 +256,9 @@ impl Scheduler {
                 ready.push(entry.candidate(id, now, max_age));
             }
         }
+        if !self.calls.open() {
+            return Err(wait.min(self.calls.wait()).max(Duration::from_millis(1)));
+        }
         if let Some(id) = order::first(&ready) {
             if self.bootstrap.open() {
                 return Ok((id, false));
@@ -270,13 +298,28 @@ impl Scheduler {
     }
 
     fn prepare(&mut self, id: u64) -> Result<(), (&'static str, String)> {
+        let now = Instant::now();
+        let asked = self.config.max_age;
         let Some(entry) = self.entries.get_mut(&id) else { return Ok(()) };
-        if entry.active.is_some() {
+        let refresh = entry.refresh_next(now, asked);
+        if entry.hot.began.is_some() || (entry.active.is_some() && !refresh) {
             return Ok(());
         }
         let target = &entry.target;
         let root =
             pass::resolve(&self.guard, &target.path).map_err(|e| (e.reason(), e.to_string()))?;
+        if refresh {
+            let tree = entry.hot.tree.as_ref();
+            if tree.is_some_and(|tree| pass::same_places(&self.guard, target, &root, tree)) {
+                (entry.hot.began, entry.hot.spent) = (Some(now), 0.0);
+                return Ok(());
+            }
+            // Mounted over, or elsewhere now: only a full pass tells.
+            entry.hot.tree = None;
+            if entry.active.is_some() {
+                return Ok(());
+            }
+        }
         entry.device = self.guard.device(&root);
         if matches!(entry.kind, Kind::Statfs | Kind::OwnWalk) {
             let table = self.guard.table();
@@ -284,8 +327,19 @@ impl Scheduler {
                 return Err(("missing", nothing_mounted(&root)));
             }
         }
+        let record = entry.kind == Kind::Walk
+            && entry.stretch == 1
+            && entry.hot.pressed
+            && !entry.hot.given_up;
+        let memory = self.config.memory;
         let walks = matches!(entry.kind, Kind::Walk | Kind::OwnWalk);
-        let walk = walks.then(|| Box::new(pass::walk(&self.guard, target, &root)));
+        let walk = walks.then(|| {
+            Box::new(if record && memory > 0 {
+                pass::recorded_walk(&self.guard, target, &root, memory)
+            } else {
+                pass::walk(&self.guard, target, &root)
+            })
+        });
         let counted = matches!(entry.kind, Kind::Walk | Kind::Quota);
         let probe = if counted { Probe::find(&self.guard, target, &root) } else { None };
         if entry.kind == Kind::Quota && probe.is_none() {
@@ -305,10 +359,17 @@ impl Scheduler {
 
     fn launch(&mut self, id: u64) -> Result<Ticket<Done>, (&'static str, String)> {
         let gone = || ("missing", "no longer asked for".to_owned());
-        let active = self.entries.get_mut(&id).and_then(|entry| entry.active.as_mut());
-        let active = active.ok_or_else(gone)?;
-        let (root, limit, max) =
-            (active.root.clone(), self.config.slice_limit, self.config.slice_inodes);
+        let entry = self.entries.get_mut(&id).ok_or_else(gone)?;
+        let (limit, max) = (self.config.slice_limit, self.config.slice_inodes);
+        if entry.hot.began.is_some()
+            && let Some(tree) = entry.hot.tree.take()
+        {
+            let work = move || Done::Refresh(pass::refresh(tree, max));
+            let ticket = self.guard.start(&entry.target.path, "refresh", limit, work);
+            return ticket.map_err(|error| (error.reason(), error.to_string()));
+        }
+        let active = entry.active.as_mut().ok_or_else(gone)?;
+        let root = active.root.clone();
         let probe = active.probe.clone();
         let ticket = match (active.walk.take(), probe) {
             (Some(walk), probe) => self.guard.start(&root, "walk", limit, move || {
@@ -388,8 +449,10 @@ impl Scheduler {
                     Err(error) => self.fail(id, "missing", error.to_string()),
                 }
             }
-            Ok(Done::Walk(slice, quota)) => {
+            Ok(Done::Refresh(slice)) => self.finish_refresh(id, slice, now),
+            Ok(Done::Walk(mut slice, quota)) => {
                 self.stats.inodes_total += slice.inodes;
+                self.calls.take(slice.inodes as f64 * CALLS_AN_INODE);
                 self.charge(id, slice.cpu_seconds);
                 let Some(entry) = self.entries.get_mut(&id) else { return };
                 let Some(active) = &mut entry.active else { return };
@@ -402,7 +465,11 @@ impl Scheduler {
                         let message = format!("{}: {error}", entry.target.path.display());
                         self.fail(id, error.reason, message);
                     }
-                    Progress::Done(totals) => self.complete(id, &totals, quota.after, now),
+                    Progress::Done(totals) => {
+                        let recorder = slice.walk.take_recorder();
+                        self.complete(id, &totals, quota.after, now);
+                        self.reconcile(id, recorder, now);
+                    }
                 }
             }
         }
@@ -496,6 +563,13 @@ impl Scheduler {
         self.count("complete");
     }
 
+    fn finish_refresh(&mut self, id: u64, slice: RefreshSlice, now: Instant) {
+        self.stats.inodes_total += slice.inodes;
+        self.calls.take(slice.inodes as f64 * CALLS_AN_INODE);
+        self.charge(id, slice.cpu_seconds);
+        self.refreshed(id, slice, now);
+    }
+
     /// Charges the bucket that the work was admitted by.
     fn charge(&mut self, id: u64, cpu: f64) {
         self.stats.cpu_seconds_total += cpu;
@@ -516,12 +590,14 @@ impl Scheduler {
             return self.count("quota_lost");
         }
         entry.back_off(reason, Instant::now(), self.config.max_age);
+        // What is remembered may be wrong by now, or is away with a call that does not come back.
+        (entry.hot.tree, entry.hot.began) = (None, None);
         let failure = MeasureFailure { reason, message, at: timestamp() };
         lock(&self.shared.book).failed(&entry.target.subject, entry.kind, failure);
         self.count(reason);
     }
 
-    fn count(&mut self, outcome: &'static str) {
+    pub(super) fn count(&mut self, outcome: &'static str) {
         *self.stats.passes_total.entry(outcome).or_default() += 1;
         self.changed = true;
     }

@@ -48,6 +48,14 @@ pub struct UsageConfig {
     /// How long one slice may take before its filesystem counts as unresponsive. Longer than the
     /// guard's own limit: under the idle I/O class a busy disk may let one call wait ten seconds.
     pub slice_limit: Duration,
+    /// Bytes of memory for what is remembered of trees between two full passes (`usage.memory`); 0:
+    /// every value comes from a full pass.
+    pub memory: usize,
+    /// System calls a second, over all subjects (`usage.syscall_budget`); 0: no bound.
+    pub syscall_budget: u64,
+    /// Share of the time in which something waits for I/O, in percent over the last ten seconds,
+    /// above which measuring steps aside (`usage.io_pressure`); 0: never.
+    pub io_pressure: f64,
 }
 
 impl Default for UsageConfig {
@@ -58,6 +66,9 @@ impl Default for UsageConfig {
             max_age: Duration::from_secs(60),
             slice_inodes: 1000,
             slice_limit: Duration::from_secs(15),
+            memory: 64 << 20,
+            syscall_budget: 0,
+            io_pressure: 40.0,
         }
     }
 }
@@ -79,4 +90,14 @@ pub struct MeterStats {
     pub subjects: usize,
     /// Passes under way.
     pub active: usize,
+    /// Bytes that remembered trees take.
+    pub remembered_bytes: usize,
+    /// Subjects whose tree is remembered.
+    pub remembered: usize,
+    /// Subjects that would have been remembered but for want of memory: full passes only.
+    pub unremembered: usize,
+    /// Reconciliations that found more missed than the published error bound said.
+    pub bound_exceeded_total: u64,
+    /// Measuring steps aside for I/O.
+    pub throttled: bool,
 }

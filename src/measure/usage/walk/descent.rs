@@ -39,6 +39,9 @@ impl Walk {
             .map_err(|errno| WalkError::at("statx", root, errno))?;
         self.totals.add(&stat);
         let identity = Identity::of(&stat, self.mask);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.enter(0, &name, &fd, &skip);
+        }
         self.frames.push(Frame::new(name, identity, fd, skip.root()));
         self.skip = skip;
         Ok(true)
@@ -69,6 +72,9 @@ impl Walk {
             Some(Step::Inner(node)) => Some(node),
             _ => None,
         };
+        if let Some(recorder) = &mut self.recorder {
+            recorder.enter(self.frames.len(), &name, &fd, &self.skip);
+        }
         self.frames.push(Frame::new(name, identity, fd, skip));
         if let Some(far) = self.frames.len().checked_sub(MAX_OPEN + 1) {
             self.frames[far].fd = None;

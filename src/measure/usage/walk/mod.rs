@@ -30,6 +30,7 @@ use rustix::io::Errno;
 
 pub use error::WalkError;
 
+use super::hot::Recorder;
 use super::links::Links;
 use super::skip::{SkipTree, Step};
 use crate::model::Timestamp;
@@ -46,7 +47,8 @@ const MANY_PENDING: usize = 65_536;
 const PENDING: [usize; 2] = [4096, 64];
 const TOO_MANY_LINKS: &str = "more hard links lead outside than can be told apart";
 
-const LOOK: AtFlags =
+/// How an inode is looked at: itself, and nothing woken up by that.
+pub(super) const LOOK: AtFlags =
     AtFlags::SYMLINK_NOFOLLOW.union(AtFlags::NO_AUTOMOUNT).union(AtFlags::STATX_DONT_SYNC);
 
 /// What a whole pass found.
@@ -131,6 +133,7 @@ pub struct Walk {
     steps: u64,
     mask: StatxFlags,
     noatime: bool,
+    recorder: Option<Recorder>,
 }
 
 impl Walk {
@@ -170,7 +173,20 @@ impl Walk {
                 | StatxFlags::MTIME
                 | StatxFlags::MNT_ID,
             noatime: true,
+            recorder: None,
         }
+    }
+
+    /// The same walk, with everything it sees told to a recorder.
+    pub fn recorded(mut self, recorder: Recorder) -> Self {
+        self.mask |= StatxFlags::CTIME;
+        self.recorder = Some(recorder);
+        self
+    }
+
+    /// The recorder, after the walk is done.
+    pub fn take_recorder(&mut self) -> Option<Recorder> {
+        self.recorder.take()
     }
 
     /// As on a kernel before 5.8, which has no `STATX_MNT_ID`: for tests.
@@ -244,7 +260,8 @@ impl Walk {
     fn read(&mut self, buffer: &mut [MaybeUninit<u8>], limit: &Limit) -> Result<(), WalkError> {
         let quota = PENDING[usize::from(self.pending >= MANY_PENDING)];
         let root = self.frames[0].identity;
-        let Self { frames, skip, links, totals, steps, mask, .. } = self;
+        let depth = self.frames.len() - 1;
+        let Self { frames, skip, links, totals, steps, mask, recorder, .. } = self;
         let Frame { fd, cookie, read_done, pending, skip: node, .. } =
             frames.last_mut().expect("only called with a frame");
         let fd = fd.as_ref().expect("the innermost directory is open within a slice");
@@ -289,6 +306,9 @@ impl Walk {
                         totals.add(&stat);
                         pending.push(name.to_owned());
                     } else {
+                        if let Some(recorder) = recorder {
+                            recorder.entry(depth, name, &stat);
+                        }
                         match links.first(identity.device, identity.inode, stat.stx_nlink) {
                             Ok(true) => totals.add(&stat),
                             Ok(false) => {}

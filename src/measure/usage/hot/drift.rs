@@ -1,0 +1,94 @@
+//! What a full pass finds that refreshes could not see.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use super::tree::{FileRecord, Tree, UNKNOWN};
+
+/// Reconciliations that are remembered.
+const REMEMBERED: usize = 8;
+/// The bound is never below this part of the value, nor below [`LEAST`].
+const FLOOR: f64 = 0.001;
+const LEAST: u64 = 4096;
+
+/// Bytes by which files changed that a refresh of `old` does not look at: those that are not hot, in
+/// directories that were not read again, as the full pass found them that left `new`.
+pub fn drift(old: &Tree, new: &Tree) -> u64 {
+    let before: HashMap<u64, _> = old.dirs.iter().flatten().map(|dir| (dir.inode, dir)).collect();
+    let mut blocks = 0;
+    for dir in new.dirs.iter().flatten() {
+        let Some(was) = before.get(&dir.inode) else { continue };
+        if dir.ctime == UNKNOWN || dir.ctime != was.ctime {
+            continue;
+        }
+        let hot: HashSet<u64> = was.hot.iter().map(|hot| hot.inode).collect();
+        let (mut then, mut now) = (was.files.clone(), dir.files.clone());
+        // The same order, unless the filesystem lists a directory anew each time.
+        if then.iter().zip(&now).any(|(then, now)| then.inode != now.inode) {
+            then.sort_unstable_by_key(|file: &FileRecord| file.inode);
+            now.sort_unstable_by_key(|file: &FileRecord| file.inode);
+        }
+        for (then, now) in then.iter().zip(&now) {
+            if then.inode == now.inode && !hot.contains(&then.inode) {
+                blocks += then.blocks.abs_diff(now.blocks);
+            }
+        }
+    }
+    for (inode, link) in &new.links {
+        blocks += old.links.get(inode).map_or(0, |was| was.blocks.abs_diff(link.blocks));
+    }
+    blocks * 512
+}
+
+/// How much refreshes of one subject missed, by its last reconciliations.
+#[derive(Clone, Debug, Default)]
+pub struct Drift {
+    /// Bytes a second, of each.
+    rates: VecDeque<f64>,
+}
+
+impl Drift {
+    /// A full pass found that `bytes` were missed in `passed`.
+    pub fn reconciled(&mut self, bytes: u64, passed: Duration) {
+        if self.rates.len() == REMEMBERED {
+            self.rates.pop_front();
+        }
+        self.rates.push_back(bytes as f64 / passed.as_secs_f64().max(1.0));
+    }
+
+    /// Whether anything is known: before, no incremental value is published.
+    pub fn known(&self) -> bool {
+        !self.rates.is_empty()
+    }
+
+    /// By how much a value of `used` bytes may be off, `passed` after the last full pass: twice the
+    /// fastest drift seen, what moved since the last look (`churn`: the tree goes on moving
+    /// while it is looked at), and a thousandth of the value, because that nothing was missed
+    /// lately does not prove that nothing is.
+    pub fn bound(&self, used: u64, churn: u64, passed: Duration) -> u64 {
+        let fastest = self.rates.iter().copied().fold(0.0, f64::max);
+        let missed = 2.0 * fastest * passed.as_secs_f64();
+        let floor = ((used as f64 * FLOOR) as u64).max(LEAST);
+        (missed.ceil() as u64).saturating_add(churn).saturating_add(floor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_follows_the_fastest_drift_that_is_remembered() {
+        let mut drift = Drift::default();
+        assert!(!drift.known());
+        drift.reconciled(1000, Duration::from_secs(10));
+        assert!(drift.known());
+        // 2 × 100 bytes a second × 60 s, and the churn, and the floor.
+        assert_eq!(drift.bound(0, 5, Duration::from_secs(60)), 12_000 + 5 + 4096);
+        assert_eq!(drift.bound(100_000_000, 0, Duration::ZERO), 100_000);
+        for _ in 0..REMEMBERED {
+            drift.reconciled(0, Duration::from_secs(10));
+        }
+        assert_eq!(drift.bound(0, 0, Duration::from_secs(60)), 4096);
+    }
+}

@@ -1,0 +1,33 @@
+//! Hot files: what is remembered of a subject's tree between two full passes, and how a value is
+//! made of it by looking only at what is likely to have moved.
+//!
+//! A full pass (an ordinary [walk](super::walk)) leaves a [`Tree`]: every directory with its change
+//! time, inode and allocated blocks of every file, and the *hot* files by name: those that
+//! changed within the last [`WINDOW`]. A refresh looks at every directory (a tenth of the cost
+//! of a pass or less), reads again those whose change time moved, and looks at the hot files. So it
+//! sees every file that comes, goes or is renamed, and growth in place of all that changed lately;
+//! it is blind to a file that was still for a whole window and then changes in place. What that
+//! amounts to is measured by each full pass ([`drift`]) and published as the error bound.
+//!
+//! Change times of directories cannot be set by a task, only moved on; one that is so young that a
+//! second change could bear the same time is read again next time. Hard links count once: a link
+//! whose other names are in directories not looked at is searched by its inode, and those
+//! directories are read again. What this layer cannot follow (a mount that appeared, another
+//! device, very deep trees, more directories than memory allows) it refuses, and a full pass
+//! takes its place.
+
+mod drift;
+mod record;
+mod refresh;
+mod tree;
+
+use std::time::Duration;
+
+pub use drift::{Drift, drift};
+pub use record::Recorder;
+pub use refresh::Refreshed;
+pub use tree::Tree;
+
+/// How long a file stays hot after its last change: longer than the time between two full passes
+/// as they are asked for, so that what one pass saw moving is followed at least until the next.
+pub const WINDOW: Duration = Duration::from_secs(30 * 60);

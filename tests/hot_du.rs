@@ -1,0 +1,294 @@
+//! The incremental layer against GNU du and against full passes.
+#![allow(missing_docs)]
+
+mod support;
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use plimsoll::measure::usage::hot::{Drift, Recorder, Refreshed, Tree, WINDOW, drift};
+use plimsoll::measure::usage::{Progress, Totals, Walk};
+use proptest::prelude::*;
+use rustix::fs::{FallocateFlags, fallocate};
+use support::du::{Du, counts_directory_sizes, du};
+
+const MEMORY: usize = 64 << 20;
+
+fn numbers(totals: Totals) -> Du {
+    Du { used: totals.used_bytes, apparent: totals.apparent_bytes, inodes: totals.files }
+}
+
+/// A full pass and the tree it leaves.
+fn full(root: &Path, window: Duration, memory: usize) -> (Totals, Option<Box<Tree>>) {
+    let mut walk = Walk::new(root, &[], &[]).recorded(Recorder::new(&[], window, memory));
+    loop {
+        match walk.advance(1000) {
+            Progress::More => {}
+            Progress::Done(totals) => {
+                return (totals, walk.take_recorder().unwrap().finish());
+            }
+            Progress::Failed(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn refresh(tree: &mut Tree, slice: usize) -> (Totals, u64) {
+    loop {
+        match tree.refresh(slice) {
+            Refreshed::More => {}
+            Refreshed::Done { totals, churn } => return (totals, churn),
+            Refreshed::Stale(why) => panic!("stale: {why}"),
+        }
+    }
+}
+
+/// Refreshed values while nothing moves: the filesystem may still be allocating what was just
+/// written, so du has to say the same before and after.
+fn quiet(root: &Path, mut measure: impl FnMut() -> Totals) -> (Du, Du) {
+    let sizes = counts_directory_sizes();
+    for _ in 0..20 {
+        let before = du(root);
+        let mut ours = numbers(measure());
+        let after = du(root);
+        if before == after {
+            if !sizes {
+                ours.apparent = after.apparent;
+            }
+            return (ours, after);
+        }
+    }
+    panic!("du never said the same twice");
+}
+
+#[derive(Clone, Debug)]
+struct Op {
+    kind: u8,
+    a: prop::sample::Index,
+    b: prop::sample::Index,
+    name: u16,
+    size: u32,
+}
+
+fn ops(most: usize) -> impl Strategy<Value = Vec<Op>> {
+    let index = any::<prop::sample::Index>;
+    let op = (0_u8..16, index(), index(), 0_u16..40, 0_u32..200_000)
+        .prop_map(|(kind, a, b, name, size)| Op { kind, a, b, name, size });
+    prop::collection::vec(op, 1..most)
+}
+
+/// Every directory and every other entry of some trees.
+fn listing(roots: &[&Path]) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let entries = roots.iter().flat_map(|root| walkdir::WalkDir::new(root));
+    let (dirs, files): (Vec<_>, Vec<_>) =
+        entries.map(Result::unwrap).partition(|entry| entry.file_type().is_dir());
+    let paths = |all: Vec<walkdir::DirEntry>| all.into_iter().map(|e| e.into_path()).collect();
+    (paths(dirs), paths(files))
+}
+
+fn map_and_write(path: &Path, at: u64) {
+    let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let length = file.metadata().unwrap().len();
+    if length < 4096 {
+        return;
+    }
+    let page = at % (length / 4096) * 4096;
+    support::mmap::write_page(&file, page, 0xaa);
+}
+
+/// Does what can be done; what cannot (a name that is taken, a directory into itself) is left out.
+/// The subject is `root`; `outside` lies beside it.
+fn change(root: &Path, outside: &Path, op: &Op) {
+    let (dirs, files) = listing(&[root, outside]);
+    let dir = op.a.get(&dirs);
+    let fresh = dir.join(format!("n{}", op.name));
+    if op.kind <= 2 {
+        let _ = fs::create_dir(&fresh);
+        return;
+    }
+    if op.kind <= 5 || files.is_empty() {
+        fs::write(&fresh, vec![1; op.size as usize]).ok();
+        return;
+    }
+    let file = op.b.get(&files);
+    let open = || OpenOptions::new().write(true).open(file).unwrap();
+    match op.kind {
+        6 => {
+            let file = open();
+            let end = file.metadata().unwrap().len();
+            file.write_all_at(&vec![2; op.size as usize], end).unwrap();
+        }
+        7 => open().set_len(u64::from(op.size)).unwrap(),
+        8 => {
+            let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+            fallocate(open(), flags, u64::from(op.size), 50_000).unwrap();
+        }
+        9 => fallocate(open(), FallocateFlags::empty(), u64::from(op.size), 50_000).unwrap(),
+        10 => drop(fs::hard_link(file, &fresh)),
+        11 => drop(fs::remove_file(file)),
+        12 => drop(fs::rename(file, &fresh)),
+        13 => {
+            let moved = op.b.get(&dirs);
+            if moved != root && moved != outside && !fresh.starts_with(moved) {
+                let _ = fs::rename(moved, &fresh);
+            }
+        }
+        14 => map_and_write(file, u64::from(op.size)),
+        _ => {
+            let gone = op.b.get(&dirs);
+            if gone != root && gone != outside {
+                fs::remove_dir_all(gone).unwrap();
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 60, ..ProptestConfig::default() })]
+
+    /// Whatever happened, as long as it is not older than the window: nothing is missed at all.
+    #[test]
+    fn random_changes(
+        first in ops(60),
+        rounds in prop::collection::vec((ops(12), any::<bool>()), 1..5),
+        slice in prop_oneof![Just(1_usize), 2..20_usize, Just(1_000_000)],
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, outside) = (dir.path().join("box"), dir.path().join("beside"));
+        fs::create_dir(&root).unwrap();
+        fs::create_dir(&outside).unwrap();
+        first.iter().for_each(|op| change(&root, &outside, op));
+        let (_, tree) = full(&root, WINDOW, MEMORY);
+        let mut tree = tree.expect("small enough");
+        for (ops, rest) in rounds {
+            if rest {
+                // Longer than a change time is young.
+                std::thread::sleep(Duration::from_millis(60));
+            }
+            ops.iter().for_each(|op| change(&root, &outside, op));
+            let (ours, du) = quiet(&root, || refresh(&mut tree, slice).0);
+            prop_assert_eq!(ours, du);
+        }
+        // A full pass says the same.
+        let (ours, du) = quiet(&root, || full(&root, WINDOW, MEMORY).0);
+        prop_assert_eq!(ours, du);
+        let left = full(&root, WINDOW, MEMORY).1.unwrap();
+        prop_assert_eq!(numbers(left.totals()), numbers(full(&root, WINDOW, MEMORY).0));
+    }
+
+    /// Without hot files, growth in place is missed until a full pass; what directories tell
+    /// is not. From the drift of one interval, as much in the next is within the bound.
+    #[test]
+    fn what_is_missed_is_bounded_and_reconciled(sizes in prop::collection::vec(1_u64..300_000, 1..8)) {
+        let dir = tempfile::tempdir().unwrap();
+        for i in 0..sizes.len() {
+            fs::write(dir.path().join(format!("f{i}")), "x").unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(60));
+        let none = Duration::ZERO;
+        let grow = || for (i, size) in sizes.iter().enumerate() {
+            let file = OpenOptions::new().write(true).open(dir.path().join(format!("f{i}"))).unwrap();
+            let end = file.metadata().unwrap().len();
+            file.write_all_at(&vec![1; *size as usize], end).unwrap();
+            file.sync_all().unwrap();
+        };
+        let (before, tree) = full(dir.path(), none, MEMORY);
+        let mut tree = tree.unwrap();
+        grow();
+        prop_assert_eq!(refresh(&mut tree, 100).0.used_bytes, before.used_bytes);
+        let (exact, next) = full(dir.path(), none, MEMORY);
+        let missed = drift(&tree, next.as_ref().unwrap());
+        prop_assert_eq!(missed, exact.used_bytes - before.used_bytes);
+        let mut known = Drift::default();
+        known.reconciled(missed, Duration::from_secs(60));
+        let mut tree = next.unwrap();
+        grow();
+        let (value, churn) = refresh(&mut tree, 100);
+        let (ours, du) = quiet(dir.path(), || full(dir.path(), none, MEMORY).0);
+        prop_assert_eq!(ours, du);
+        let bound = known.bound(value.used_bytes, churn, Duration::from_secs(60));
+        prop_assert!(du.used.abs_diff(value.used_bytes) <= bound, "{} {value:?} {bound}", du.used);
+    }
+}
+
+/// Files in directories of fifty, as sandboxes have them.
+fn make(root: &Path, files: usize) {
+    for i in 0..files {
+        let dir = root.join(format!("dir-{:05}", i / 50));
+        if i % 50 == 0 {
+            fs::create_dir_all(&dir).unwrap();
+        }
+        File::create(dir.join(format!("some-file-{i:07}.log"))).unwrap();
+    }
+}
+
+#[test]
+fn fifty_bytes_a_file_at_two_sizes() {
+    let dir = tempfile::tempdir().unwrap();
+    for files in [4_000, 20_000] {
+        let root = dir.path().join(files.to_string());
+        make(&root, files);
+        let (totals, tree) = full(&root, WINDOW, MEMORY);
+        assert_eq!(totals.files as usize, 1 + files + files / 50);
+        let tree = tree.unwrap();
+        let each = tree.bytes() as f64 / files as f64;
+        assert!(each <= 50.0, "{each} bytes a file at {files}");
+        assert!(each >= 16.0, "{each} bytes a file at {files}: not all is counted");
+        // All were just made: only an eighth of them is followed, and that is said.
+        assert!(tree.hot_files() <= files / 8 + files / 32, "{}", tree.hot_files());
+        assert!(tree.passed_over() > 0);
+    }
+    // Past the bound nothing is remembered; the pass itself is whole.
+    let root = dir.path().join("4000");
+    let (totals, tree) = full(&root, WINDOW, 50_000);
+    assert_eq!(totals.files, 4081);
+    assert!(tree.is_none());
+}
+
+#[test]
+fn only_what_moved_is_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), 2_000);
+    std::thread::sleep(Duration::from_millis(60));
+    let (_, tree) = full(dir.path(), Duration::ZERO, MEMORY);
+    let mut tree = tree.unwrap();
+    refresh(&mut tree, 1_000_000);
+    assert_eq!(tree.looked_at(), 41, "a still tree: its directories");
+    fs::write(dir.path().join("dir-00007/one more"), "x").unwrap();
+    let (totals, churn) = refresh(&mut tree, 1_000_000);
+    assert_eq!(tree.looked_at(), 41 + 51, "and one directory's files");
+    assert_eq!((totals.files, churn), (2042, 4096));
+}
+
+#[test]
+fn a_tree_that_is_too_deep_is_not_remembered() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("d/".repeat(60))).unwrap();
+    let (totals, tree) = full(dir.path(), WINDOW, MEMORY);
+    assert_eq!(totals.files, 61);
+    assert!(tree.is_none());
+    // One that grows so deep is refused then.
+    let dir = tempfile::tempdir().unwrap();
+    let (_, tree) = full(dir.path(), WINDOW, MEMORY);
+    fs::create_dir_all(dir.path().join("d/".repeat(60))).unwrap();
+    assert_eq!(tree.unwrap().refresh(1_000_000), Refreshed::Stale("deep"));
+}
+
+#[test]
+fn symbolic_links_and_a_lost_root() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, away) = (dir.path().join("box"), dir.path().join("away"));
+    fs::create_dir_all(root.join("data")).unwrap();
+    fs::create_dir(&away).unwrap();
+    fs::write(away.join("large"), vec![1; 1_000_000]).unwrap();
+    let (_, tree) = full(&root, WINDOW, MEMORY);
+    let mut tree = tree.unwrap();
+    // A directory becomes a link that leads outside: it is not followed.
+    fs::remove_dir(root.join("data")).unwrap();
+    std::os::unix::fs::symlink(&away, root.join("data")).unwrap();
+    let (ours, du) = quiet(&root, || refresh(&mut tree, 1).0);
+    assert_eq!(ours, du);
+    fs::rename(&root, dir.path().join("moved")).unwrap();
+    assert_eq!(tree.refresh(10), Refreshed::Stale("moved"));
+}

@@ -9,7 +9,7 @@ use std::time::Duration;
 use plimsoll::config::MesosConfig;
 use plimsoll::discover::mesos::MesosSource;
 use plimsoll::host::Guard;
-use plimsoll::judge::{Evidence, VolumeMemory, assemble};
+use plimsoll::judge::{Evidence, Memory, assemble};
 use plimsoll::model::{Inventory, Snapshot, SourceHealth};
 
 use replay::api::Mode;
@@ -51,8 +51,10 @@ fn discover(scene: &replay::Scene, mode: Mode, config: MesosConfig) -> Snapshot 
     };
     assemble(Evidence {
         inventory: Arc::new(inventory),
-        memory: &VolumeMemory::default(),
+        memory: &Memory::default(),
+        owners: None,
         usage: &Default::default(),
+        histories: &Default::default(),
         filesystems: Vec::new(),
         filesystem_of: &Default::default(),
         collectors: Vec::new(),

@@ -22,6 +22,7 @@ pub(super) fn run(global: &GlobalArgs, args: &DemoArgs) -> anyhow::Result<ExitCo
     config.mesos.agent_url = Some(scene.agent_url());
     // The scene is young: with the usual grace its orphan would be unknown for ten minutes.
     config.orphans.grace = Duration::ZERO;
+    config.storage.enabled = Enabled::False;
     config.usage.max_age = Duration::from_secs(5);
     config.usage.cpu_budget = 0.05;
 

@@ -83,6 +83,8 @@ impl Config {
             "mesos.bearer_token" => mesos.bearer_token = Some(secret(value)?),
             "mesos.bearer_token_file" => mesos.bearer_token_file = Some(PathBuf::from(value)),
             "mesos.enabled" => mesos.enabled = utf8(value)?.parse()?,
+            "mesos.master_interval" => mesos.master_interval = duration(value)?,
+            "mesos.master_url" => mesos.master_url = Some(utf8(value)?.to_owned()),
             "mesos.max_body" => mesos.max_body = utf8(value)?.parse()?,
             "mesos.poll_interval" => mesos.poll_interval = duration(value)?,
             "mesos.runtime_dir" => mesos.runtime_dir = Some(PathBuf::from(value)),
@@ -95,6 +97,8 @@ impl Config {
             "mesos.work_dir" => mesos.work_dir = Some(PathBuf::from(value)),
             "metrics.max_series" => self.metrics.max_series = parse(value, "a whole number")?,
             "orphans.grace" => self.orphans.grace = duration(value)?,
+            "storage.enabled" => self.storage.enabled = utf8(value)?.parse()?,
+            "storage.path" => self.storage.path = PathBuf::from(value),
             "usage.bootstrap_cpu_budget" => {
                 self.usage.bootstrap_cpu_budget = parse(value, "a number")?;
             }

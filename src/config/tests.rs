@@ -52,12 +52,13 @@ fn a_missing_default_file_is_fine_and_a_missing_named_one_is_not() {
 fn every_key_is_read() {
     let config = load(
         "mesos:\n  enabled: true\n  work_dir: /data/mesos\n  runtime_dir: /run/mesos\n  \
-         agent_url: https://agent.example:5051\n  timeout: 2s\n  poll_interval: 30s\n  \
+         agent_url: https://agent.example:5051\n  master_url: http://master.example:5050\n  \
+         master_interval: 1m\n  timeout: 2s\n  poll_interval: 30s\n  \
          max_body: 8MiB\n  basic_auth: {username: ops, password: hunter2}\n  \
          tls: {ca_file: /etc/ca.pem, server_name: agent, insecure_skip_verify: true}\n\
          discovery:\n  interval: 5m\nusage:\n  cpu_budget: 0.5\n  \
          bootstrap_cpu_budget: 1\n  max_age: 1h\nfilesystems: {timeout: 1s, interval: 1m}\n\
-         orphans:\n  grace: 0s\nmetrics:\n  max_series: 5000\n",
+         orphans:\n  grace: 0s\nmetrics:\n  max_series: 5000\nstorage: {enabled: true, path: /state}\n",
     )
     .unwrap()
     .config;
@@ -67,6 +68,8 @@ fn every_key_is_read() {
             work_dir: Some("/data/mesos".into()),
             runtime_dir: Some("/run/mesos".into()),
             agent_url: Some("https://agent.example:5051".into()),
+            master_url: Some("http://master.example:5050".into()),
+            master_interval: Duration::from_secs(60),
             timeout: Duration::from_secs(2),
             poll_interval: Duration::from_secs(30),
             max_body: ByteSize(8_388_608),
@@ -96,6 +99,7 @@ fn every_key_is_read() {
         },
         orphans: OrphansConfig { grace: Duration::ZERO },
         metrics: MetricsConfig { max_series: 5000 },
+        storage: StorageConfig { enabled: Enabled::True, path: "/state".into() },
     };
     assert_eq!(config, expected);
 }
@@ -110,7 +114,7 @@ fn empty_files_and_sections_mean_the_defaults() {
 #[test]
 fn refusals_name_file_line_column_and_reason() {
     let duration = "is not a duration such as \"15s\", \"10m\" or \"1h 30m\"";
-    let keys = "mesos, discovery, usage, filesystems, orphans, metrics";
+    let keys = "mesos, discovery, usage, filesystems, orphans, metrics, storage";
     let cases = [
         (
             "mesos:\n  work_dri: /x\n",

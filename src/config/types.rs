@@ -41,6 +41,9 @@ pub struct Config {
     /// Bounds of what is exposed.
     #[serde(deserialize_with = "section")]
     pub metrics: MetricsConfig,
+    /// Where what outlives a restart is kept.
+    #[serde(deserialize_with = "section")]
+    pub storage: StorageConfig,
 }
 
 /// `mesos`: where the agent is and how to talk to it. What is absent is found from the host.
@@ -55,6 +58,11 @@ pub struct MesosConfig {
     pub runtime_dir: Option<PathBuf>,
     /// Base URL of the agent's API, `http` or `https`.
     pub agent_url: Option<String>,
+    /// Base URL of the master's API; without one it is not asked.
+    pub master_url: Option<String>,
+    /// Pause between two questions to the master.
+    #[serde(with = "duration")]
+    pub master_interval: Duration,
     /// Longest wait for one answer of the API.
     #[serde(with = "duration")]
     pub timeout: Duration,
@@ -82,6 +90,8 @@ impl Default for MesosConfig {
             work_dir: None,
             runtime_dir: None,
             agent_url: None,
+            master_url: None,
+            master_interval: Duration::from_secs(300),
             timeout: Duration::from_secs(5),
             poll_interval: Duration::from_secs(15),
             max_body: ByteSize(64 << 20),
@@ -208,6 +218,22 @@ pub struct MetricsConfig {
 impl Default for MetricsConfig {
     fn default() -> Self {
         Self { max_series: 100_000 }
+    }
+}
+
+/// `storage`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageConfig {
+    /// Whether to keep state: `auto` where the directory exists.
+    pub enabled: Enabled,
+    /// Directory of the state file, as this process sees it.
+    pub path: PathBuf,
+}
+
+impl Default for StorageConfig {
+    fn default() -> Self {
+        Self { enabled: Enabled::Auto, path: "/var/lib/plimsoll".into() }
     }
 }
 

@@ -34,6 +34,7 @@ impl Config {
         within("discovery.interval", self.discovery.interval, SECOND, DAY)?;
         within("filesystems.interval", self.filesystems.interval, SECOND, DAY)?;
         within("filesystems.timeout", self.filesystems.timeout, Duration::from_millis(10), HOUR)?;
+        absolute("storage.path", Some(&self.storage.path))?;
         within("orphans.grace", self.orphans.grace, Duration::ZERO, 366 * DAY)?;
         within("usage.max_age", self.usage.max_age, SECOND, 366 * DAY)?;
         budget("usage.cpu_budget", self.usage.cpu_budget, cores)?;
@@ -70,6 +71,10 @@ impl MesosConfig {
         if let Some(url) = &self.agent_url {
             base_url("mesos.agent_url", url)?;
         }
+        if let Some(url) = &self.master_url {
+            base_url("mesos.master_url", url)?;
+        }
+        within("mesos.master_interval", self.master_interval, SECOND, DAY)?;
         self.validate_credentials()
     }
 

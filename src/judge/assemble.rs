@@ -5,22 +5,27 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::{
-    CollectorRun, FilesystemSample, Inventory, Measured, SandboxState, SandboxView, Snapshot,
-    Subject, Timestamp, VolumeKind, VolumeView,
+    CollectorRun, FilesystemSample, Inventory, Measured, RoleOwners, SandboxState, SandboxView,
+    Snapshot, Subject, Timestamp, VolumeKind, VolumeView,
 };
 
 use super::attribution::{Share, explained};
 use super::enforcement::{self, DiskPolicy};
-use super::{VolumeMemory, sandbox, volume};
+use super::growth::{Histories, first_full};
+use super::{Memory, sandbox, volume};
 
 /// All that a snapshot is made from.
 pub struct Evidence<'a> {
     /// Newest inventory.
     pub inventory: Arc<Inventory>,
     /// What is remembered of earlier rounds.
-    pub memory: &'a VolumeMemory,
+    pub memory: &'a Memory,
+    /// What the master says of roles, where it was asked and its answer is fresh.
+    pub owners: Option<&'a RoleOwners>,
     /// Newest measurements.
     pub usage: &'a HashMap<Subject, Measured>,
+    /// Use over time, the newest measurements included.
+    pub histories: &'a Histories,
     /// Filesystems, sorted by mount point.
     pub filesystems: Vec<FilesystemSample>,
     /// Mount point of the filesystem that holds a path of a subject.
@@ -37,7 +42,7 @@ pub struct Evidence<'a> {
 
 /// Judges everything.
 pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
-    let Evidence { inventory, memory, usage, now, grace, .. } = evidence;
+    let Evidence { inventory, memory, owners, usage, histories, now, grace, .. } = evidence;
     let policy = inventory
         .agent
         .as_ref()
@@ -46,12 +51,19 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         |path: Option<&Path>| path.and_then(|path| evidence.filesystem_of.get(path)).cloned();
     let measured = |subject: &Subject| usage.get(subject).cloned().unwrap_or_default();
 
+    let growth = |subject: &Subject, filesystem: &Option<PathBuf>| {
+        let filesystem = filesystem.as_ref().and_then(|point| histories.of_filesystem(point));
+        first_full(histories.of(subject), filesystem.as_ref())
+    };
+
     let sandboxes: Vec<SandboxView> = inventory
         .sandboxes
         .iter()
         .map(|found| {
             let (state, reason) = sandbox::judge(found, now, grace);
-            let measured = measured(&Subject::Sandbox(found.key.clone()));
+            let subject = Subject::Sandbox(found.key.clone());
+            let filesystem = filesystem_of(Some(&found.path));
+            let measured = measured(&subject);
             let limit = measured.kernel_limit.as_ref();
             let enforcement = enforcement::of_sandbox(found, state, policy);
             SandboxView {
@@ -59,7 +71,9 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
                 reason,
                 enforcement: enforcement::with_kernel(enforcement, limit),
                 measured,
-                filesystem: filesystem_of(Some(&found.path)),
+                growth: growth(&subject, &filesystem),
+                history: memory.sandbox(&found.key),
+                filesystem,
                 sandbox: found.clone(),
             }
         })
@@ -85,7 +99,10 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         .map(|found| {
             let runs = |container: &str| running.get(container).copied().flatten();
             let verdict = volume::judge(found, runs, memory, now, grace);
-            let measured = measured(&Subject::Volume(found.key.clone()));
+            let verdict = volume::with_owners(verdict, found, owners, memory, now, grace);
+            let subject = Subject::Volume(found.key.clone());
+            let filesystem = filesystem_of(found.path.as_deref());
+            let measured = measured(&subject);
             let limit = measured.kernel_limit.as_ref();
             let enforcement = enforcement::of_volume(found, policy);
             VolumeView {
@@ -94,13 +111,18 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
                 orphan_reason: verdict.orphan_reason,
                 enforcement: enforcement::with_kernel(enforcement, limit),
                 measured,
-                filesystem: filesystem_of(found.path.as_deref()),
+                growth: growth(&subject, &filesystem),
+                history: memory.volume(&found.key),
+                filesystem,
                 volume: found.clone(),
             }
         })
         .collect();
 
     let mut filesystems = evidence.filesystems;
+    for filesystem in &mut filesystems {
+        filesystem.growth = histories.of_filesystem(&filesystem.mount_point);
+    }
     attribute(&mut filesystems, &volumes, &sandboxes);
     let mut collectors = evidence.collectors;
     collectors.sort_by_key(|run| run.name);

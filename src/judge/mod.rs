@@ -5,11 +5,13 @@
 pub mod assemble;
 pub mod attribution;
 pub mod enforcement;
+pub mod growth;
+pub mod memory;
 pub mod sandbox;
 pub mod volume;
 
 pub use assemble::{Evidence, assemble};
-pub use volume::VolumeMemory;
+pub use memory::Memory;
 
 use crate::model::Timestamp;
 

@@ -4,48 +4,11 @@
 //! whole, nothing readable claims the directory, nobody holds it, and it stayed so for the grace
 //! period. Everything short of that is `unknown`.
 
-use std::collections::{HashMap, HashSet};
-
 use crate::model::{
-    OrphanReason, Presence, Timestamp, Volume, VolumeKey, VolumeKind, VolumeState, Witness,
+    OrphanReason, Presence, RoleOwners, Timestamp, Volume, VolumeKind, VolumeState, Witness,
 };
 
-use super::spoken;
-
-/// What a running daemon remembers of volumes between rounds.
-#[derive(Clone, Debug, Default)]
-pub struct VolumeMemory {
-    claimed_before: HashSet<VolumeKey>,
-    unclaimed_since: HashMap<VolumeKey, Timestamp>,
-    rounds: u64,
-}
-
-impl VolumeMemory {
-    /// Takes note of one round. Volumes that are gone are forgotten.
-    pub fn observe(&mut self, volumes: &[Volume], now: Timestamp) {
-        let present: HashSet<&VolumeKey> = volumes.iter().map(|volume| &volume.key).collect();
-        self.claimed_before.retain(|key| present.contains(key));
-        self.unclaimed_since.retain(|key, _| present.contains(key));
-        for volume in volumes {
-            if volume.claims.claimed() {
-                self.claimed_before.insert(volume.key.clone());
-                self.unclaimed_since.remove(&volume.key);
-            } else if volume.claims.denied() && self.rounds > 0 {
-                // In the first round nobody can say since when: the directory's own age decides.
-                self.unclaimed_since.entry(volume.key.clone()).or_insert(now);
-            }
-        }
-        self.rounds += 1;
-    }
-
-    fn was_claimed(&self, key: &VolumeKey) -> bool {
-        self.claimed_before.contains(key)
-    }
-
-    fn unclaimed_since(&self, key: &VolumeKey) -> Option<Timestamp> {
-        self.unclaimed_since.get(key).copied()
-    }
-}
+use super::{Memory, spoken};
 
 /// The judgement on one volume.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +28,7 @@ pub struct Verdict {
 pub fn judge(
     volume: &Volume,
     running: impl Fn(&str) -> Option<bool>,
-    memory: &VolumeMemory,
+    memory: &Memory,
     now: Timestamp,
     grace: f64,
 ) -> Verdict {
@@ -94,7 +57,11 @@ pub fn judge(
         return verdict(VolumeState::InUse, format!("mounted in container {}", mount.container));
     }
     if volume.claims.claimed() {
-        return verdict(VolumeState::Idle, format!("{}, and no task uses it", who(volume)));
+        let last_used = memory.volume(&volume.key).last_used;
+        let unused = last_used.map_or("no task uses it".into(), |at| {
+            format!("no task uses it since {}", spoken(now - at))
+        });
+        return verdict(VolumeState::Idle, format!("{}, and {unused}", who(volume)));
     }
     if !matches!(volume.kind, VolumeKind::Persistent | VolumeKind::Disk) {
         // Data outside the agent's resources is only known through its holders.
@@ -143,6 +110,34 @@ pub fn judge(
     }
 }
 
+/// What the master adds to a verdict: a claimed volume that nobody holds is `unowned` when no
+/// registered framework can use its role, and that has been so for the grace period (after a
+/// failover the new master only knows the frameworks that came back).
+///
+/// `owners`: a fresh answer of the master; without one the verdict stays.
+pub fn with_owners(
+    verdict: Verdict,
+    volume: &Volume,
+    owners: Option<&RoleOwners>,
+    memory: &Memory,
+    now: Timestamp,
+    grace: f64,
+) -> Verdict {
+    let unowned = owners.and_then(|owners| owners.owned(&volume.key.role)) == Some(false);
+    if verdict.state != VolumeState::Idle || !volume.claims.claimed() || !unowned {
+        return verdict;
+    }
+    let Some(since) = memory.volume(&volume.key).unowned_since else { return verdict };
+    if now - since < grace {
+        return verdict;
+    }
+    let age = spoken(now - since);
+    let role = &volume.key.role;
+    let reason =
+        format!("{}; no registered framework uses the role {role} since {age}", verdict.reason);
+    Verdict { state: VolumeState::Unowned, reason, orphan_reason: None }
+}
+
 fn who(volume: &Volume) -> &'static str {
     match (volume.claims.api, volume.claims.checkpoint) {
         (Witness::Claims, Witness::Claims) => "the agent and its checkpoint list it",
@@ -154,7 +149,7 @@ fn who(volume: &Volume) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Claims, DiskType, Holder, MountUse, SourceKind};
+    use crate::model::{Claims, DiskType, Holder, MountUse, SourceKind, VolumeKey};
 
     fn volume() -> Volume {
         Volume {
@@ -197,7 +192,7 @@ mod tests {
     fn judged(change: impl FnOnce(&mut Volume)) -> Verdict {
         let mut volume = volume();
         change(&mut volume);
-        judge(&volume, |_| None, &VolumeMemory::default(), 1_000.0, 600.0)
+        judge(&volume, |_| None, &Memory::default(), 1_000.0, 600.0)
     }
 
     #[test]
@@ -226,7 +221,7 @@ mod tests {
         assert_eq!(judged(|v| v.created = Some(400.0)).state, VolumeState::Orphaned);
         let mut young = volume();
         young.created = Some(999.9);
-        let verdict = judge(&young, |_| None, &VolumeMemory::default(), 1_000.0, 0.0);
+        let verdict = judge(&young, |_| None, &Memory::default(), 1_000.0, 0.0);
         assert_eq!(verdict.state, VolumeState::Orphaned);
     }
 
@@ -236,7 +231,7 @@ mod tests {
         let mut mounted = volume();
         mounted.mounts = vec![MountUse { mount_point: "/x".into(), container: "c".into() }];
         let state = |running: Option<bool>| {
-            judge(&mounted, |_| running, &VolumeMemory::default(), 1_000.0, 0.0).state
+            judge(&mounted, |_| running, &Memory::default(), 1_000.0, 0.0).state
         };
         assert_eq!(state(Some(true)), VolumeState::InUse);
         assert_eq!(state(None), VolumeState::InUse);
@@ -261,12 +256,12 @@ mod tests {
 
     #[test]
     fn memory_tells_destroyed_from_never_claimed_and_starts_the_grace_anew() {
-        let mut memory = VolumeMemory::default();
+        let mut memory = Memory::default();
         let mut claimed = volume();
         claimed.claims = Claims { api: Witness::Claims, checkpoint: Witness::Claims };
-        memory.observe(&[claimed], 2_000.0);
+        memory.observe_volumes(&[claimed], 2_000.0);
         let left = volume();
-        memory.observe(std::slice::from_ref(&left), 2_010.0);
+        memory.observe_volumes(std::slice::from_ref(&left), 2_010.0);
         let at = |now| judge(&left, |_| None, &memory, now, 600.0);
         assert_eq!(at(2_500.0).state, VolumeState::Unknown);
         assert_eq!(at(2_610.0).state, VolumeState::Orphaned);
@@ -275,13 +270,13 @@ mod tests {
 
     #[test]
     fn memory_of_an_outage_does_not_start_the_grace() {
-        let mut memory = VolumeMemory::default();
+        let mut memory = Memory::default();
         let mut silent = volume();
         silent.claims = Claims { api: Witness::Silent, checkpoint: Witness::Silent };
-        memory.observe(std::slice::from_ref(&silent), 10.0);
-        memory.observe(&[silent], 5_000.0);
+        memory.observe_volumes(std::slice::from_ref(&silent), 10.0);
+        memory.observe_volumes(&[silent], 5_000.0);
         let denied = volume();
-        memory.observe(std::slice::from_ref(&denied), 5_001.0);
+        memory.observe_volumes(std::slice::from_ref(&denied), 5_001.0);
         assert_eq!(judge(&denied, |_| None, &memory, 5_002.0, 600.0).state, VolumeState::Unknown);
     }
 

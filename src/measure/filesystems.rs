@@ -74,6 +74,7 @@ impl FilesystemMeter {
                 responsive,
                 usage: self.last.get(&key).copied(),
                 unattributed_bytes: None,
+                growth: None,
             });
         }
         report.samples.sort_by(|a, b| a.mount_point.cmp(&b.mount_point));

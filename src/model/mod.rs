@@ -6,6 +6,8 @@
 //! Two customs hold everywhere: `Option` means *absent* (not known, does not apply) and zero
 //! means zero; a measurement that failed is an error beside the last good value, never a number.
 
+mod growth;
+mod history;
 mod inventory;
 mod resource;
 mod sample;
@@ -13,6 +15,8 @@ mod sandbox;
 mod snapshot;
 mod volume;
 
+pub use growth::{FullBy, Growth};
+pub use history::{History, Peak, QuotaChange, RoleOwners};
 pub use inventory::{
     Agent, Disagreement, DiskType, Inventory, SourceError, SourceHealth, SourceKind, SourceReport,
 };

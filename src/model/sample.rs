@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{SandboxKey, Timestamp, VolumeKey};
+use super::{Growth, SandboxKey, Timestamp, VolumeKey};
 
 /// Something that is measured on its own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -144,4 +144,6 @@ pub struct FilesystemSample {
     pub usage: Option<FilesystemUsage>,
     /// Used bytes that no measured subject explains; absent until all its subjects are measured.
     pub unattributed_bytes: Option<i64>,
+    /// How fast its used bytes grow; filled in by judgement, absent until there is enough to tell.
+    pub growth: Option<Growth>,
 }

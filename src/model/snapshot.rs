@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    Enforcement, FilesystemSample, Inventory, Measured, OrphanReason, Sandbox, SandboxState,
-    Timestamp, Volume, VolumeState,
+    Enforcement, FilesystemSample, Growth, History, Inventory, Measured, OrphanReason, Sandbox,
+    SandboxState, Timestamp, Volume, VolumeState,
 };
 
 /// A volume with what was measured and judged of it.
@@ -25,6 +25,10 @@ pub struct VolumeView {
     pub enforcement: Enforcement,
     /// Measured use.
     pub measured: Measured,
+    /// How fast it grows; absent until there is enough to tell.
+    pub growth: Option<Growth>,
+    /// What is remembered of it.
+    pub history: History,
     /// Mount point of the filesystem that holds it, a key into [`Snapshot::filesystems`].
     pub filesystem: Option<PathBuf>,
 }
@@ -42,6 +46,10 @@ pub struct SandboxView {
     pub enforcement: Enforcement,
     /// Measured use.
     pub measured: Measured,
+    /// How fast it grows; absent until there is enough to tell.
+    pub growth: Option<Growth>,
+    /// What is remembered of it.
+    pub history: History,
     /// Mount point of the filesystem that holds it.
     pub filesystem: Option<PathBuf>,
 }

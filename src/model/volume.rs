@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{DiskType, ReservationKind, SourceKind, Timestamp};
 
 /// What names a volume, across restarts and on every surface: the four identity labels.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct VolumeKey {
     /// Source that reports it.
     pub source: SourceKind,
@@ -131,6 +131,8 @@ pub enum VolumeState {
     InUse,
     /// Known, no holder.
     Idle,
+    /// Claimed, no holder, and no registered framework uses its role.
+    Unowned,
     /// Data on disk that no readable source of truth claims.
     Orphaned,
     /// Claimed, but its directory is gone.
@@ -141,14 +143,15 @@ pub enum VolumeState {
 
 impl VolumeState {
     /// Every state, in the order they are exposed.
-    pub const ALL: [Self; 5] =
-        [Self::InUse, Self::Idle, Self::Orphaned, Self::Missing, Self::Unknown];
+    pub const ALL: [Self; 6] =
+        [Self::InUse, Self::Idle, Self::Unowned, Self::Orphaned, Self::Missing, Self::Unknown];
 
     /// The value of the label `state`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::InUse => "in_use",
             Self::Idle => "idle",
+            Self::Unowned => "unowned",
             Self::Orphaned => "orphaned",
             Self::Missing => "missing",
             Self::Unknown => "unknown",

@@ -3,6 +3,7 @@
 //! raises a signal, and the publisher makes a new snapshot of it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,19 +15,24 @@ use tokio::runtime::Handle;
 
 use crate::config::Config;
 use crate::discover::mesos::MesosSource;
+use crate::discover::mesos::master::MasterSource;
 use crate::discover::watch::DirectoryWatch;
 use crate::expose::telemetry::Telemetry;
 use crate::host::{Guard, Roots};
-use crate::judge::{Evidence, VolumeMemory, assemble};
+use crate::judge::growth::Histories;
+use crate::judge::memory::StoredMemory;
+use crate::judge::{Evidence, Memory, assemble};
 use crate::measure::targets;
 use crate::measure::usage::{MeterStats, UsageConfig, UsageMeter};
 use crate::model::{
-    CollectorRun, FilesystemSample, Inventory, Snapshot, SourceError, SourceReport,
+    CollectorRun, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceError, SourceHealth,
+    SourceReport, Timestamp,
 };
 
 use super::filesystems::Filesystems;
 use super::once_log::OnceLog;
 use super::signal::Signal;
+use super::state_file::{Sections, StateFile};
 use super::{collector_runs, now};
 
 /// After a wake-up, the time in which its companions (the rest of a `mkdir -p`) arrive.
@@ -36,6 +42,14 @@ const SETTLE: Duration = Duration::from_millis(50);
 const LEAST_GAP: Duration = Duration::from_millis(500);
 /// Two snapshots are at least this far apart.
 const LEAST_PUBLISH_GAP: Duration = Duration::from_millis(100);
+/// Two writes of the state file are at least this far apart.
+const SAVE_EVERY: Duration = Duration::from_secs(60);
+/// How long the first round of discovery waits for the history of earlier runs.
+const HISTORY_PATIENCE: Duration = Duration::from_secs(1);
+/// A step of the wall clock that is more than its ordinary correction, in seconds.
+const CLOCK_JUMP: f64 = 5.0;
+/// Section of the state file that holds the memory.
+const MEMORY: &str = "memory";
 /// A snapshot is made at least this often, so that ages and grace periods move on.
 const PUBLISH_EVERY: Duration = Duration::from_secs(5);
 
@@ -72,6 +86,9 @@ struct Shared {
     discover: Arc<Signal>,
     measure_filesystems: Signal,
     publish: Arc<Signal>,
+    save: Signal,
+    master: Signal,
+    history: Signal,
     stopping: AtomicBool,
 }
 
@@ -79,7 +96,11 @@ struct Shared {
 #[derive(Default)]
 struct State {
     inventory: Arc<Inventory>,
-    memory: VolumeMemory,
+    memory: Memory,
+    histories: Histories,
+    state_file: Option<SourceReport>,
+    owners: Option<(Instant, RoleOwners)>,
+    master: Option<SourceReport>,
     filesystems: Vec<FilesystemSample>,
     filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
     collectors: BTreeMap<&'static str, CollectorRun>,
@@ -111,9 +132,14 @@ impl Daemon {
             discover: Arc::new(Signal::default()),
             measure_filesystems: Signal::default(),
             publish,
+            save: Signal::default(),
+            history: Signal::default(),
+            master: Signal::default(),
             stopping: AtomicBool::new(false),
         });
-        let work: [(&str, Work); 3] = [
+        let work: [(&str, Work); 5] = [
+            ("state", Shared::keep_state_for_ever),
+            ("master", Shared::ask_master_for_ever),
             ("discover", Shared::discover_for_ever),
             ("filesystems", Shared::measure_filesystems_for_ever),
             ("publish", Shared::publish_for_ever),
@@ -140,6 +166,7 @@ impl Daemon {
             shared.meter.configure(usage_config(&config));
             shared.config.store(Arc::new(config));
             shared.discover.raise();
+            shared.master.raise();
             shared.publish.raise();
         }
     }
@@ -151,9 +178,12 @@ impl Drop for Daemon {
         self.shared.discover.raise();
         self.shared.measure_filesystems.raise();
         self.shared.publish.raise();
+        self.shared.save.raise();
+        self.shared.master.raise();
         self.shared.meter.shutdown();
         // A thread may sit in a call that a hung mount or a slow agent holds up; each of these
-        // ends within its time-out, and none of them holds anything that must be written.
+        // ends within its time-out. The state is written meanwhile; should the disk be too slow for
+        // that, the file of a minute ago stays.
         let patience = Instant::now() + Duration::from_secs(2);
         for thread in self.threads.drain(..) {
             while !thread.is_finished() && Instant::now() < patience {
@@ -192,6 +222,7 @@ impl Shared {
             })
             .ok();
         let mut source: Option<(Arc<Config>, MesosSource)> = None;
+        self.history.wait(HISTORY_PATIENCE);
         while !self.stopping() {
             let started = Instant::now();
             let config = self.config.load_full();
@@ -212,6 +243,9 @@ impl Shared {
             if let Some(watch) = &mut watch {
                 sources.extend(self.watch(watch, &round.watch));
             }
+            let state = self.state();
+            sources.extend(state.state_file.iter().chain(&state.master).cloned());
+            drop(state);
             self.count_and_log(&sources);
             let inventory = Inventory {
                 taken_at: now(),
@@ -230,7 +264,11 @@ impl Shared {
         let table = self.guard.table();
         self.meter.set_targets(targets::plan(&inventory, &table, &self.roots));
         let mut state = self.state();
-        state.memory.observe(&inventory.volumes, inventory.taken_at);
+        let at = inventory.taken_at;
+        if let Some(owners) = self.fresh_owners(&state) {
+            state.memory.observe_owners(&owners, at);
+        }
+        state.memory.observe(&inventory, at);
         for run in collector_runs(&inventory.sources) {
             state.collectors.insert(run.name, run);
         }
@@ -294,7 +332,8 @@ impl Shared {
     }
 
     fn count_and_log(&self, sources: &[SourceReport]) {
-        for source in sources {
+        // What is absent is no error, whatever there is to say of it.
+        for source in sources.iter().filter(|source| source.health != SourceHealth::Absent) {
             for error in &source.errors {
                 self.telemetry.source_error(source.name, error.reason);
             }
@@ -341,20 +380,124 @@ impl Shared {
     fn assemble(&self, sequence: u64) -> Snapshot {
         let usage = self.meter.results();
         let config = self.config.load();
-        let state = self.state();
+        let mut state = self.state();
+        let now = now();
+        let owners = self.fresh_owners(&state);
+        let state = &mut *state;
+        state.histories.observe(&state.inventory, &usage, &state.filesystems);
+        state.memory.observe_usage(&usage, now);
         let evidence = Evidence {
             inventory: Arc::clone(&state.inventory),
             memory: &state.memory,
+            owners: owners.as_ref(),
             usage: &usage,
+            histories: &state.histories,
             filesystems: state.filesystems.clone(),
             filesystem_of: &state.filesystem_of,
             collectors: state.collectors.values().cloned().collect(),
-            now: now(),
+            now,
             grace: config.orphans.grace.as_secs_f64(),
             sequence,
         };
-        assemble(evidence)
+        let snapshot = assemble(evidence);
+        state.memory.observe_states(&snapshot);
+        snapshot
     }
+
+    /// What the master said, unless it is older than three intervals.
+    fn fresh_owners(&self, state: &State) -> Option<RoleOwners> {
+        let limit = 3 * self.config.load().mesos.master_interval;
+        let (at, owners) = state.owners.as_ref()?;
+        (at.elapsed() <= limit).then(|| owners.clone())
+    }
+
+    fn ask_master_for_ever(&self) {
+        let mut asked: Option<MasterSource> = None;
+        while !self.stopping() {
+            let config = self.config.load_full();
+            let Some(url) = config.mesos.master_url.clone() else {
+                asked = None;
+                let mut state = self.state();
+                (state.owners, state.master) = (None, None);
+                drop(state);
+                self.master.wait(Duration::MAX);
+                continue;
+            };
+            let master = match asked.take().filter(|master| master.is_of(&config.mesos)) {
+                Some(master) => master,
+                None => MasterSource::new(&config.mesos, &url),
+            };
+            let asked_at = Instant::now();
+            let (owners, report) = self.handle.block_on(master.ask());
+            asked = Some(master);
+            let mut state = self.state();
+            if let Some(owners) = owners {
+                state.owners = Some((asked_at, owners));
+            }
+            state.master = Some(report);
+            drop(state);
+            self.discover.raise();
+            self.master.wait(jittered(config.mesos.master_interval));
+        }
+    }
+
+    fn keep_state_for_ever(&self) {
+        let storage = self.config.load().storage.clone();
+        let mut file = StateFile::new(storage, Arc::clone(&self.guard));
+        let mut clock = (Instant::now(), now());
+        loop {
+            let stopping = self.stopping();
+            let time = now();
+            if !file.is_open()
+                && let Some(sections) = file.open(time)
+            {
+                self.restore(&mut file, &sections, time);
+            }
+            self.history.raise();
+            // What the wall clock gained on the one that only goes forward.
+            let jumped = (time - clock.1) - clock.0.elapsed().as_secs_f64();
+            if jumped > CLOCK_JUMP {
+                self.state().memory.clock_jumped(jumped);
+            }
+            clock = (Instant::now(), time);
+            if file.is_open() {
+                let stored = self.state().memory.stored();
+                match serde_json::to_vec(&stored) {
+                    Ok(bytes) => file.save(Sections::from([(MEMORY.to_owned(), bytes)])),
+                    Err(error) => tracing::error!(%error, "The history cannot be written as JSON"),
+                }
+            }
+            let report = file.report(time);
+            let mut state = self.state();
+            let changed = state.state_file != report;
+            state.state_file = report;
+            drop(state);
+            if stopping {
+                return;
+            }
+            if changed {
+                self.discover.raise();
+            }
+            self.save.wait(SAVE_EVERY);
+        }
+    }
+
+    fn restore(&self, file: &mut StateFile, sections: &Sections, now: Timestamp) {
+        let Some(bytes) = sections.get(MEMORY) else { return };
+        match serde_json::from_slice::<StoredMemory>(bytes) {
+            Ok(stored) => {
+                tracing::info!(subjects = stored.len(), "History of earlier runs read");
+                self.state().memory.restore(stored);
+            }
+            Err(error) => file.distrust(MEMORY, &error.to_string(), now),
+        }
+    }
+}
+
+/// An interval, up to a tenth longer: the agents of a cluster do not ask their master in step.
+fn jittered(interval: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish();
+    interval.mul_f64(1.0 + (random % 1000) as f64 / 10_000.0)
 }
 
 /// Adds to the counters what the meter did since the last time.

@@ -8,6 +8,7 @@ mod filesystems;
 pub mod once;
 mod once_log;
 mod signal;
+pub mod state_file;
 
 pub use daemon::{Daemon, Settings};
 

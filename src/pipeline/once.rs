@@ -9,7 +9,8 @@ use crate::config::Config;
 use crate::discover::mesos::MesosSource;
 use crate::discover::mesos::settings::Resolved;
 use crate::host::{Guard, Roots};
-use crate::judge::{Evidence, VolumeMemory, assemble};
+use crate::judge::growth::Histories;
+use crate::judge::{Evidence, Memory, assemble};
 use crate::measure::targets;
 use crate::measure::usage::{OnceProgress, measure_once};
 use crate::model::{Inventory, Snapshot};
@@ -57,8 +58,10 @@ pub fn snapshot(
     collectors.push(filesystems.run);
     assemble(Evidence {
         inventory,
-        memory: &VolumeMemory::default(),
+        memory: &Memory::default(),
+        owners: None,
         usage: &usage,
+        histories: &Histories::default(),
         filesystems: filesystems.samples,
         filesystem_of: &filesystems.of_path,
         collectors,

@@ -9,7 +9,7 @@ use crate::scene;
 
 /// Values that differ from run to run or from one filesystem to the next. Their series are
 /// compared, their numbers are not: exactness has its own tests, against `du` and `df`.
-const VOLATILE: [&str; 10] = [
+const VOLATILE: [&str; 11] = [
     "process_",
     "plimsoll_usage_",
     "plimsoll_filesystem_",
@@ -19,6 +19,7 @@ const VOLATILE: [&str; 10] = [
     "_timestamp_seconds",
     "_available_bytes",
     "_used_bytes",
+    "_peak_bytes",
     "_apparent_bytes",
 ];
 

@@ -6,6 +6,7 @@ mod support;
 mod bad_input;
 mod browser;
 mod golden;
+mod history;
 mod hung;
 mod notice;
 mod prometheus;

@@ -29,6 +29,7 @@ fn a_volume_speaks_the_words_of_the_metrics() {
             "kind": "persistent", "path": "/var/lib/mesos/volumes/roles/galera/mariadb-1-data", "state": "in_use",
             "reason": "A running task holds it.", "orphan_reason": null, "used_bytes": 27917287424_u64,
             "apparent_bytes": 31905471341_u64, "quota_bytes": 21474836480_u64, "available_bytes": 0, "files": 425985,
+            "growth_bytes_per_second": 2097152.0, "full_timestamp_seconds": 1763854350.25, "full_by": "quota",
             "holders": [{
                 "framework": "3d1f2c66-galera-0001", "framework_name": "galera", "executor": "node-0", "task": "node-0",
                 "container": "c-node-0", "container_path": "data", "read_only": false,
@@ -38,6 +39,11 @@ fn a_volume_speaks_the_words_of_the_metrics() {
             "driver": null, "enforcement": "soft_kill", "method": "walk", "filesystem": "/var/lib/mesos",
             "created_timestamp_seconds": 1761251550.375, "measured_timestamp_seconds": 1763843460.125,
             "measure_failed": false, "measure_error": null,
+            "first_seen_timestamp_seconds": 1763757150.25, "last_used_timestamp_seconds": 1763843545.25,
+            "state_since_timestamp_seconds": null, "peak_bytes": 27918336000_u64,
+            "peak_timestamp_seconds": 1763839950.25, "over_quota_bytes": 6442450944_u64,
+            "over_quota_since_timestamp_seconds": 1763836350.25,
+            "quota_changed_timestamp_seconds": 1763841750.25, "quota_before_bytes": 1073741824,
         })
     );
     let missing = find(&list, "volume", "binlog");
@@ -76,7 +82,8 @@ fn filesystems_agent_and_sources() {
         json!({
             "mount_point": "/mnt/nfs", "device": "filer:/export/home", "fstype": "nfs4", "device_number": "8:33",
             "remote": true, "responsive": false, "readonly": null, "size_bytes": null, "free_bytes": null,
-            "available_bytes": null, "unattributed_bytes": null, "files": null, "files_free": null,
+            "available_bytes": null, "unattributed_bytes": null, "growth_bytes_per_second": null,
+            "full_timestamp_seconds": null, "files": null, "files_free": null,
             "measured_timestamp_seconds": null,
         })
     );

@@ -43,8 +43,12 @@ fn series_of_one_volume() {
         format!("plimsoll_volume_quota_bytes{{{labels}}} 214748364800"),
         format!("plimsoll_volume_available_bytes{{{labels}}} 85899345920"),
         format!("plimsoll_volume_files{{{labels}}} 1966081"),
+        format!("plimsoll_volume_peak_bytes{{{labels}}} 128850067456"),
+        format!("plimsoll_volume_over_quota_bytes{{{labels}}} 0"),
+        format!("plimsoll_volume_last_used_timestamp_seconds{{{labels}}} 1763843545.25"),
         format!("plimsoll_volume_state{{{labels},state=\"in_use\"}} 1"),
         format!("plimsoll_volume_state{{{labels},state=\"idle\"}} 0"),
+        format!("plimsoll_volume_state{{{labels},state=\"unowned\"}} 0"),
         format!("plimsoll_volume_state{{{labels},state=\"orphaned\"}} 0"),
         format!("plimsoll_volume_state{{{labels},state=\"missing\"}} 0"),
         format!("plimsoll_volume_state{{{labels},state=\"unknown\"}} 0"),
@@ -53,6 +57,8 @@ fn series_of_one_volume() {
         format!("plimsoll_volume_created_timestamp_seconds{{{labels}}} 1761251550.375"),
         format!("plimsoll_volume_measured_timestamp_seconds{{{labels}}} 1763843460.125"),
         format!("plimsoll_volume_measure_failed{{{labels}}} 0"),
+        format!("plimsoll_volume_growth_bytes_per_second{{{labels}}} 2097152"),
+        format!("plimsoll_volume_full_timestamp_seconds{{{labels}}} 1763854350.25"),
         format!(
             "plimsoll_volume_info{{{labels},path=\"/mnt/ssd0\",principal=\"cassandra-principal\",disk_type=\"MOUNT\",\
              kind=\"persistent\",reservation=\"dynamic\",shared=\"false\",enforcement=\"soft_kill\",method=\"walk\",\

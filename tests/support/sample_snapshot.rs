@@ -262,6 +262,7 @@ fn filesystems() -> Vec<FilesystemSample> {
     hung.responsive = false;
     hung.usage = None;
     hung.unattributed_bytes = None;
+    hung.growth = None;
     let mut readonly = filesystem("/mnt/ssd1", 400 * GIB, 270 * GIB);
     readonly.usage = readonly.usage.map(|usage| FilesystemUsage { readonly: true, ..usage });
     let mut unsplit = filesystem("/mnt/ssd0", 420 * GIB, 90 * GIB);
@@ -377,6 +378,8 @@ pub fn volume(
         orphan_reason: None,
         enforcement: Enforcement::SoftKill,
         measured: measured(used),
+        growth: growth(FullBy::Quota),
+        history: history(used, quota),
         filesystem: Some(root.into()),
     }
 }
@@ -429,7 +432,36 @@ pub fn sandbox(
         reason: if running { "Its container runs.".into() } else { "Its run is over.".into() },
         enforcement: Enforcement::SoftKill,
         measured: measured(used),
+        growth: growth(FullBy::Quota),
+        history: history(used, quota),
         filesystem: Some("/var/lib/mesos".into()),
+    }
+}
+
+/// Two MiB a second, seen for an hour; full in three.
+fn growth(full_by: FullBy) -> Option<Growth> {
+    Some(Growth {
+        bytes_per_second: 2_097_152.0,
+        window_seconds: 3_600.0,
+        confidence: 0.9,
+        full_at: Some(NOW + 10_800.0),
+        full_by: Some(full_by),
+    })
+}
+
+/// Of a subject that was fuller yesterday, and is used now.
+fn history(used: u64, quota: Option<u64>) -> History {
+    History {
+        first_seen: Some(NOW - 86_400.0),
+        last_used: Some(NOW - 5.0),
+        peak: Some(Peak { bytes: used + MIB, at: NOW - 3600.0 }),
+        over_quota_since: quota.filter(|quota| used > *quota).map(|_| NOW - 7200.0),
+        quota_change: Some(QuotaChange {
+            from_bytes: Some(GIB),
+            to_bytes: quota,
+            at: NOW - 1800.0,
+        }),
+        ..History::default()
     }
 }
 
@@ -467,6 +499,7 @@ fn filesystem(mount_point: &str, size: u64, free: u64) -> FilesystemSample {
             measured_at: NOW - 10.0,
         }),
         unattributed_bytes: Some(7 * GIB as i64),
+        growth: growth(FullBy::Filesystem),
     }
 }
 

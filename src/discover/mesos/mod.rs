@@ -15,6 +15,7 @@ pub mod flags;
 pub mod join;
 pub mod layout;
 pub mod locate;
+pub mod master;
 pub mod proto;
 mod report;
 pub mod resource;

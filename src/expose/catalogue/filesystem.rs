@@ -31,6 +31,12 @@ families! {
         "0 when it did not answer within the time-out.";
     MEASURED = Gauge "plimsoll_filesystem_measured_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_FILESYSTEM,
         "When its values were read.";
+    GROWTH = Gauge "plimsoll_filesystem_growth_bytes_per_second", None, IDENTITY, [], PER_FILESYSTEM,
+        "Robust rate at which the filesystem grows (its peaks, where it rises and falls), negative when it shrinks. \
+         No series until enough was seen to be confident.";
+    FULL_AT = Gauge "plimsoll_filesystem_full_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_FILESYSTEM,
+        "When ordinary users can write no more, at the rate seen. No series when it is not growing, or when what was seen does not bear \
+         out a prediction.";
     INFO = Info "plimsoll_filesystem_info", None, IDENTITY, ["device", "fstype", "device_number", "remote"], PER_FILESYSTEM,
         "Facts of the filesystem. Remote ones are on the network or in user space and are not walked.";
 }

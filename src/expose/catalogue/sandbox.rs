@@ -39,6 +39,13 @@ families! {
          the kernel's own record. Needs CAP_SYS_ADMIN; no series without such a limit.";
     KERNEL_LIMIT_FILES = Gauge "plimsoll_sandbox_kernel_limit_files", None, IDENTITY, [], PER_SANDBOX,
         "Inodes past which the kernel itself refuses new ones, as plimsoll_sandbox_kernel_limit_bytes.";
+    PEAK_BYTES = Gauge "plimsoll_sandbox_peak_bytes", Some("bytes"), IDENTITY, [], PER_SANDBOX,
+        "Most bytes the sandbox was ever measured to hold, as far as history reaches.";
+    OVER_QUOTA_BYTES = Gauge "plimsoll_sandbox_over_quota_bytes", Some("bytes"), IDENTITY, [], PER_SANDBOX,
+        "Bytes the sandbox holds beyond its quota, 0 when it holds no more than that. No series where \
+         there is no quota, or before the first measurement.";
+    OVER_QUOTA_SINCE = Gauge "plimsoll_sandbox_over_quota_since_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_SANDBOX,
+        "Since when the sandbox holds more than its quota. No series while it does not.";
     STATE = Gauge "plimsoll_sandbox_state", None, IDENTITY, ["state"], "four per live sandbox",
         "1 for the state the sandbox is in, 0 for the others: live, standalone, missing (its container runs, \
          but the directory is gone), unknown. Finished sandboxes are in plimsoll_finished_sandboxes.";
@@ -51,6 +58,12 @@ families! {
     MEASURE_FAILED = Gauge "plimsoll_sandbox_measure_failed", None, IDENTITY, [], PER_SANDBOX,
         "1 when the newest attempt to measure the sandbox failed; the values shown are then those of the \
          last good one.";
+    GROWTH = Gauge "plimsoll_sandbox_growth_bytes_per_second", None, IDENTITY, [], PER_SANDBOX,
+        "Robust rate at which the sandbox grows (its peaks, where it rises and falls), negative when it shrinks. \
+         No series until enough was seen to be confident.";
+    FULL_AT = Gauge "plimsoll_sandbox_full_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_SANDBOX,
+        "When its quota or its filesystem is full, whichever comes first, at the rate seen. No series when it is not growing, or when what was seen does not bear \
+         out a prediction.";
     INFO = Info "plimsoll_sandbox_info", None, IDENTITY,
         ["path", "kind", "containerizer", "framework_name", "role", "task", "task_name", "enforcement", "method", "filesystem"],
         PER_SANDBOX,

@@ -31,8 +31,17 @@ families! {
          the kernel's own record. Needs CAP_SYS_ADMIN; no series without such a limit.";
     KERNEL_LIMIT_FILES = Gauge "plimsoll_volume_kernel_limit_files", None, IDENTITY, [], PER_VOLUME,
         "Inodes past which the kernel itself refuses new ones, as plimsoll_volume_kernel_limit_bytes.";
-    STATE = Gauge "plimsoll_volume_state", None, IDENTITY, ["state"], "five per volume",
-        "1 for the state the volume is in, 0 for the others: in_use, idle, orphaned (no readable source of \
+    PEAK_BYTES = Gauge "plimsoll_volume_peak_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,
+        "Most bytes the volume was ever measured to hold, as far as history reaches.";
+    OVER_QUOTA_BYTES = Gauge "plimsoll_volume_over_quota_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,
+        "Bytes the volume holds beyond its quota, 0 when it holds no more than that. No series where \
+         there is no quota, or before the first measurement.";
+    OVER_QUOTA_SINCE = Gauge "plimsoll_volume_over_quota_since_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_VOLUME,
+        "Since when the volume holds more than its quota. No series while it does not.";
+    LAST_USED = Gauge "plimsoll_volume_last_used_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_VOLUME,
+        "When the volume last had a holder. No series when it never had one, as far as history reaches.";
+    STATE = Gauge "plimsoll_volume_state", None, IDENTITY, ["state"], "six per volume",
+        "1 for the state the volume is in, 0 for the others: in_use, idle, unowned (claimed, but no registered framework uses its role), orphaned (no readable source of \
          truth claims the data), missing (claimed, but the directory is gone), unknown.";
     HOLDERS = Gauge "plimsoll_volume_holders", None, IDENTITY, [], PER_VOLUME,
         "Live tasks and containers that use the volume.";
@@ -50,6 +59,12 @@ families! {
     MEASURE_FAILED = Gauge "plimsoll_volume_measure_failed", None, IDENTITY, [], PER_VOLUME,
         "1 when the newest attempt to measure the volume failed; the values shown are then those of the \
          last good one.";
+    GROWTH = Gauge "plimsoll_volume_growth_bytes_per_second", None, IDENTITY, [], PER_VOLUME,
+        "Robust rate at which the volume grows (its peaks, where it rises and falls), negative when it shrinks. \
+         No series until enough was seen to be confident.";
+    FULL_AT = Gauge "plimsoll_volume_full_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_VOLUME,
+        "When its quota or its filesystem is full, whichever comes first, at the rate seen. No series when it is not growing, or when what was seen does not bear \
+         out a prediction.";
     INFO = Info "plimsoll_volume_info", None, IDENTITY,
         ["path", "principal", "disk_type", "kind", "reservation", "shared", "enforcement", "method", "driver", "filesystem"],
         PER_VOLUME,

@@ -9,10 +9,10 @@ use crate::model::{
     VolumeState, VolumeView,
 };
 
-/// Series of one volume beside those of its holders, when every value is known.
-const VOLUME_SERIES: usize = 16;
-/// Series of one live sandbox.
-const SANDBOX_SERIES: usize = 11;
+/// Series of one volume within its quota, beside those of its holders, when every value is known.
+const VOLUME_SERIES: usize = 22;
+/// Series of one live sandbox within its quota.
+const SANDBOX_SERIES: usize = 13;
 /// Series more for a subject that the kernel itself limits.
 const LIMIT_SERIES: usize = 2;
 /// Series of one nested sandbox.
@@ -20,7 +20,7 @@ const NESTED_SERIES: usize = 4;
 /// Series of the three subjects named `other`, of one filesystem, and of one sum of finished
 /// sandboxes.
 const OTHER_SERIES: usize = 16;
-const FILESYSTEM_SERIES: usize = 10;
+const FILESYSTEM_SERIES: usize = 12;
 const FINISHED_SERIES: usize = 3;
 const COLLECTOR_SERIES: usize = 2;
 /// Series about the snapshot itself.
@@ -195,9 +195,14 @@ impl Candidate<'_> {
         let limits = |measured: &Measured| measured.kernel_limit.map_or(0, |_| LIMIT_SERIES);
         match self {
             Self::Volume(view) => {
-                VOLUME_SERIES + view.volume.holders.len() + limits(&view.measured)
+                let over = usize::from(view.history.over_quota_since.is_some());
+                VOLUME_SERIES + over + view.volume.holders.len() + limits(&view.measured)
             }
-            Self::Sandbox(view) => SANDBOX_SERIES + limits(&view.measured),
+            Self::Sandbox(view) => {
+                SANDBOX_SERIES
+                    + limits(&view.measured)
+                    + usize::from(view.history.over_quota_since.is_some())
+            }
             Self::Nested(_) => NESTED_SERIES,
         }
     }

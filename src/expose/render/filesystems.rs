@@ -1,8 +1,8 @@
 //! Families of filesystems.
 
 use crate::expose::catalogue::filesystem::{
-    AVAILABLE_BYTES, FILES, FILES_FREE, FREE_BYTES, INFO, MEASURED, READONLY, RESPONSIVE,
-    SIZE_BYTES, UNATTRIBUTED_BYTES,
+    AVAILABLE_BYTES, FILES, FILES_FREE, FREE_BYTES, FULL_AT, GROWTH, INFO, MEASURED, READONLY,
+    RESPONSIVE, SIZE_BYTES, UNATTRIBUTED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder};
 use crate::expose::paths::display;
@@ -54,6 +54,18 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot) {
     for (labels, sample) in each() {
         if let Some(usage) = &sample.usage {
             encoder.timestamp(labels, usage.measured_at);
+        }
+    }
+    encoder.family(&GROWTH);
+    for (labels, sample) in each() {
+        if let Some(rate) = sample.growth.and_then(|growth| growth.confident_rate()) {
+            encoder.f64(labels, rate);
+        }
+    }
+    encoder.family(&FULL_AT);
+    for (labels, sample) in each() {
+        if let Some(full_at) = sample.growth.and_then(|growth| growth.full_at) {
+            encoder.f64(labels, full_at);
         }
     }
     encoder.family(&INFO);

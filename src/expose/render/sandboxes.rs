@@ -3,9 +3,9 @@
 use super::bound::{Folded, Plan};
 use crate::expose::catalogue::sandbox::{
     APPARENT_BYTES, ERROR_BOUND_BYTES, FILES, FINISHED_SANDBOXES, FINISHED_UNMEASURED,
-    FINISHED_USED_BYTES, INFO, KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, MEASURE_FAILED, MEASURED,
-    NESTED_APPARENT_BYTES, NESTED_FILES, NESTED_INFO, NESTED_USED_BYTES, QUOTA_BYTES, STATE,
-    USED_BYTES,
+    FINISHED_USED_BYTES, FULL_AT, GROWTH, INFO, KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES,
+    MEASURE_FAILED, MEASURED, NESTED_APPARENT_BYTES, NESTED_FILES, NESTED_INFO, NESTED_USED_BYTES,
+    OVER_QUOTA_BYTES, OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES, STATE, USED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::{display, display_or_empty};
@@ -86,6 +86,24 @@ fn live(encoder: &mut Encoder, plan: &Plan<'_>) {
             encoder.u64(labels, limit);
         }
     }
+    encoder.family(&PEAK_BYTES);
+    for (labels, view) in each() {
+        if let Some(peak) = view.history.peak {
+            encoder.u64(labels, peak.bytes);
+        }
+    }
+    encoder.family(&OVER_QUOTA_BYTES);
+    for (labels, view) in each() {
+        if let Some((sample, quota)) = view.measured.sample.as_ref().zip(view.sandbox.quota_bytes) {
+            encoder.u64(labels, sample.used_bytes.saturating_sub(quota));
+        }
+    }
+    encoder.family(&OVER_QUOTA_SINCE);
+    for (labels, view) in each() {
+        if let Some(since) = view.history.over_quota_since {
+            encoder.f64(labels, since);
+        }
+    }
     encoder.family(&STATE);
     for (labels, view) in each() {
         encoder.states(labels, STATES.iter().map(|state| (state.as_str(), *state == view.state)));
@@ -105,6 +123,18 @@ fn live(encoder: &mut Encoder, plan: &Plan<'_>) {
     encoder.family(&MEASURE_FAILED);
     for (labels, view) in each() {
         encoder.bool(labels, view.measured.failure.is_some());
+    }
+    encoder.family(&GROWTH);
+    for (labels, view) in each() {
+        if let Some(rate) = view.growth.and_then(|growth| growth.confident_rate()) {
+            encoder.f64(labels, rate);
+        }
+    }
+    encoder.family(&FULL_AT);
+    for (labels, view) in each() {
+        if let Some(full_at) = view.growth.and_then(|growth| growth.full_at) {
+            encoder.f64(labels, full_at);
+        }
     }
     encoder.family(&INFO);
     for (labels, view) in each() {

@@ -2,8 +2,9 @@
 
 use super::bound::{Filesystems, Folded, Plan};
 use crate::expose::catalogue::volume::{
-    APPARENT_BYTES, AVAILABLE_BYTES, CREATED, ERROR_BOUND_BYTES, FILES, HOLDER_INFO, HOLDERS, INFO,
-    KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, MEASURE_FAILED, MEASURED, MOUNTS, QUOTA_BYTES, STATE,
+    APPARENT_BYTES, AVAILABLE_BYTES, CREATED, ERROR_BOUND_BYTES, FILES, FULL_AT, GROWTH,
+    HOLDER_INFO, HOLDERS, INFO, KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, LAST_USED, MEASURE_FAILED,
+    MEASURED, MOUNTS, OVER_QUOTA_BYTES, OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES, STATE,
     USED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder, Labels};
@@ -79,6 +80,30 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
             encoder.u64(labels, limit);
         }
     }
+    encoder.family(&PEAK_BYTES);
+    for (labels, view) in each() {
+        if let Some(peak) = view.history.peak {
+            encoder.u64(labels, peak.bytes);
+        }
+    }
+    encoder.family(&OVER_QUOTA_BYTES);
+    for (labels, view) in each() {
+        if let Some((sample, quota)) = view.measured.sample.as_ref().zip(view.volume.quota_bytes) {
+            encoder.u64(labels, sample.used_bytes.saturating_sub(quota));
+        }
+    }
+    encoder.family(&OVER_QUOTA_SINCE);
+    for (labels, view) in each() {
+        if let Some(since) = view.history.over_quota_since {
+            encoder.f64(labels, since);
+        }
+    }
+    encoder.family(&LAST_USED);
+    for (labels, view) in each() {
+        if let Some(at) = view.history.last_used {
+            encoder.f64(labels, at);
+        }
+    }
     encoder.family(&STATE);
     for (labels, view) in each() {
         encoder.states(
@@ -117,6 +142,18 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
     encoder.family(&MEASURE_FAILED);
     for (labels, view) in each() {
         encoder.bool(labels, view.measured.failure.is_some());
+    }
+    encoder.family(&GROWTH);
+    for (labels, view) in each() {
+        if let Some(rate) = view.growth.and_then(|growth| growth.confident_rate()) {
+            encoder.f64(labels, rate);
+        }
+    }
+    encoder.family(&FULL_AT);
+    for (labels, view) in each() {
+        if let Some(full_at) = view.growth.and_then(|growth| growth.full_at) {
+            encoder.f64(labels, full_at);
+        }
     }
     encoder.family(&INFO);
     for (labels, view) in each() {

@@ -43,6 +43,10 @@ pub struct FilesystemRow<'a> {
     pub available_bytes: Option<u64>,
     /// Used bytes that no measured subject explains.
     pub unattributed_bytes: Option<i64>,
+    /// Bytes a second its use grows; negative when it shrinks.
+    pub growth_bytes_per_second: Option<f64>,
+    /// When ordinary users can write no more, at this pace.
+    pub full_timestamp_seconds: Option<f64>,
     /// Inodes in all.
     pub files: Option<u64>,
     /// Free inodes.
@@ -67,6 +71,8 @@ impl<'a> From<&'a FilesystemSample> for FilesystemRow<'a> {
             free_bytes: usage.map(|usage| usage.free_bytes),
             available_bytes: usage.map(|usage| usage.available_bytes),
             unattributed_bytes: sample.unattributed_bytes,
+            growth_bytes_per_second: sample.growth.and_then(|growth| growth.confident_rate()),
+            full_timestamp_seconds: sample.growth.and_then(|growth| growth.full_at),
             files: usage.and_then(|usage| usage.files),
             files_free: usage.and_then(|usage| usage.files_free),
             measured_timestamp_seconds: usage.map(|usage| usage.measured_at),

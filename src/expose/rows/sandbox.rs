@@ -44,6 +44,12 @@ pub struct SandboxRow<'a> {
     pub quota_bytes: Option<u64>,
     /// Inodes.
     pub files: Option<u64>,
+    /// Bytes a second it grows; negative when it shrinks.
+    pub growth_bytes_per_second: Option<f64>,
+    /// When it is full at this pace.
+    pub full_timestamp_seconds: Option<f64>,
+    /// What is full then: `quota` or `filesystem`.
+    pub full_by: Option<&'static str>,
     /// Tasks in it.
     pub tasks: Vec<TaskRow<'a>>,
     /// What happens past the quota.
@@ -60,6 +66,22 @@ pub struct SandboxRow<'a> {
     pub measure_failed: bool,
     /// Why it did.
     pub measure_error: Option<&'a str>,
+    /// When it was first seen.
+    pub first_seen_timestamp_seconds: Option<f64>,
+    /// Since when it is in its state.
+    pub state_since_timestamp_seconds: Option<f64>,
+    /// Most bytes it was seen to hold.
+    pub peak_bytes: Option<u64>,
+    /// When it held those.
+    pub peak_timestamp_seconds: Option<f64>,
+    /// Bytes beyond its quota.
+    pub over_quota_bytes: Option<u64>,
+    /// Since when it holds more than its quota.
+    pub over_quota_since_timestamp_seconds: Option<f64>,
+    /// When its quota was last seen to change.
+    pub quota_changed_timestamp_seconds: Option<f64>,
+    /// Its quota before that.
+    pub quota_before_bytes: Option<u64>,
 }
 
 /// A task of a sandbox.
@@ -98,6 +120,9 @@ impl SandboxRow<'_> {
         "apparent_bytes",
         "quota_bytes",
         "files",
+        "growth_bytes_per_second",
+        "full_timestamp_seconds",
+        "full_by",
         "tasks",
         "enforcement",
         "method",
@@ -106,6 +131,14 @@ impl SandboxRow<'_> {
         "measured_timestamp_seconds",
         "measure_failed",
         "measure_error",
+        "first_seen_timestamp_seconds",
+        "state_since_timestamp_seconds",
+        "peak_bytes",
+        "peak_timestamp_seconds",
+        "over_quota_bytes",
+        "over_quota_since_timestamp_seconds",
+        "quota_changed_timestamp_seconds",
+        "quota_before_bytes",
     ];
 }
 
@@ -114,6 +147,7 @@ impl<'a> From<&'a SandboxView> for SandboxRow<'a> {
         let sandbox = &view.sandbox;
         let sample = view.measured.sample.as_ref();
         let failure = view.measured.failure.as_ref();
+        let history = &view.history;
         Self {
             source: sandbox.key.source.as_str(),
             framework: &sandbox.key.framework,
@@ -131,6 +165,9 @@ impl<'a> From<&'a SandboxView> for SandboxRow<'a> {
             apparent_bytes: sample.and_then(|sample| sample.apparent_bytes),
             quota_bytes: sandbox.quota_bytes,
             files: sample.and_then(|sample| sample.files),
+            growth_bytes_per_second: view.growth.and_then(|growth| growth.confident_rate()),
+            full_timestamp_seconds: view.growth.and_then(|growth| growth.full_at),
+            full_by: view.growth.and_then(|growth| growth.full_by).map(|full_by| full_by.as_str()),
             tasks: sandbox.tasks.iter().map(TaskRow::from).collect(),
             enforcement: view.enforcement.as_str(),
             method: sample.map(|sample| sample.method.as_str()),
@@ -139,6 +176,16 @@ impl<'a> From<&'a SandboxView> for SandboxRow<'a> {
             measured_timestamp_seconds: sample.map(|sample| sample.measured_at),
             measure_failed: failure.is_some(),
             measure_error: failure.map(|failure| failure.message.as_str()),
+            first_seen_timestamp_seconds: history.first_seen,
+            state_since_timestamp_seconds: history.state_since,
+            peak_bytes: history.peak.map(|peak| peak.bytes),
+            peak_timestamp_seconds: history.peak.map(|peak| peak.at),
+            over_quota_bytes: sample
+                .zip(sandbox.quota_bytes)
+                .map(|(sample, quota)| sample.used_bytes.saturating_sub(quota)),
+            over_quota_since_timestamp_seconds: history.over_quota_since,
+            quota_changed_timestamp_seconds: history.quota_change.map(|change| change.at),
+            quota_before_bytes: history.quota_change.and_then(|change| change.from_bytes),
         }
     }
 }

@@ -41,6 +41,12 @@ pub struct VolumeRow<'a> {
     pub available_bytes: Option<u64>,
     /// Inodes.
     pub files: Option<u64>,
+    /// Bytes a second it grows; negative when it shrinks.
+    pub growth_bytes_per_second: Option<f64>,
+    /// When it is full at this pace.
+    pub full_timestamp_seconds: Option<f64>,
+    /// What is full then: `quota` or `filesystem`.
+    pub full_by: Option<&'static str>,
     /// Who uses it.
     pub holders: Vec<HolderRow<'a>>,
     /// Where it is mounted.
@@ -69,6 +75,24 @@ pub struct VolumeRow<'a> {
     pub measure_failed: bool,
     /// Why it did.
     pub measure_error: Option<&'a str>,
+    /// When it was first seen.
+    pub first_seen_timestamp_seconds: Option<f64>,
+    /// When it last had a holder.
+    pub last_used_timestamp_seconds: Option<f64>,
+    /// Since when it is in its state.
+    pub state_since_timestamp_seconds: Option<f64>,
+    /// Most bytes it was seen to hold.
+    pub peak_bytes: Option<u64>,
+    /// When it held those.
+    pub peak_timestamp_seconds: Option<f64>,
+    /// Bytes beyond its quota.
+    pub over_quota_bytes: Option<u64>,
+    /// Since when it holds more than its quota.
+    pub over_quota_since_timestamp_seconds: Option<f64>,
+    /// When its quota was last seen to change.
+    pub quota_changed_timestamp_seconds: Option<f64>,
+    /// Its quota before that.
+    pub quota_before_bytes: Option<u64>,
 }
 
 /// A live task or container that uses a volume.
@@ -137,6 +161,9 @@ impl<'a> VolumeRow<'a> {
         "quota_bytes",
         "available_bytes",
         "files",
+        "growth_bytes_per_second",
+        "full_timestamp_seconds",
+        "full_by",
         "holders",
         "mounts",
         "shared",
@@ -151,6 +178,15 @@ impl<'a> VolumeRow<'a> {
         "measured_timestamp_seconds",
         "measure_failed",
         "measure_error",
+        "first_seen_timestamp_seconds",
+        "last_used_timestamp_seconds",
+        "state_since_timestamp_seconds",
+        "peak_bytes",
+        "peak_timestamp_seconds",
+        "over_quota_bytes",
+        "over_quota_since_timestamp_seconds",
+        "quota_changed_timestamp_seconds",
+        "quota_before_bytes",
     ];
 
     /// A row of a volume and the filesystem that holds it, where that is known.
@@ -158,6 +194,7 @@ impl<'a> VolumeRow<'a> {
         let volume = &view.volume;
         let sample = view.measured.sample.as_ref();
         let failure = view.measured.failure.as_ref();
+        let history = &view.history;
         Self {
             source: volume.key.source.as_str(),
             role: &volume.key.role,
@@ -174,6 +211,9 @@ impl<'a> VolumeRow<'a> {
             quota_bytes: volume.quota_bytes,
             available_bytes: available_bytes(view, filesystem),
             files: sample.and_then(|sample| sample.files),
+            growth_bytes_per_second: view.growth.and_then(|growth| growth.confident_rate()),
+            full_timestamp_seconds: view.growth.and_then(|growth| growth.full_at),
+            full_by: view.growth.and_then(|growth| growth.full_by).map(|full_by| full_by.as_str()),
             holders: volume.holders.iter().map(HolderRow::from).collect(),
             mounts: volume.mounts.iter().map(MountRow::from).collect(),
             shared: volume.shared,
@@ -188,6 +228,17 @@ impl<'a> VolumeRow<'a> {
             measured_timestamp_seconds: sample.map(|sample| sample.measured_at),
             measure_failed: failure.is_some(),
             measure_error: failure.map(|failure| failure.message.as_str()),
+            first_seen_timestamp_seconds: history.first_seen,
+            last_used_timestamp_seconds: history.last_used,
+            state_since_timestamp_seconds: history.state_since,
+            peak_bytes: history.peak.map(|peak| peak.bytes),
+            peak_timestamp_seconds: history.peak.map(|peak| peak.at),
+            over_quota_bytes: sample
+                .zip(volume.quota_bytes)
+                .map(|(sample, quota)| sample.used_bytes.saturating_sub(quota)),
+            over_quota_since_timestamp_seconds: history.over_quota_since,
+            quota_changed_timestamp_seconds: history.quota_change.map(|change| change.at),
+            quota_before_bytes: history.quota_change.and_then(|change| change.from_bytes),
         }
     }
 

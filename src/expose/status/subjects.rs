@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::html::{
-    bytes, count, enforcement, esc, fill, measured, plural, sandbox_name, state_chip, volume_name,
+    bytes, count, enforcement, esc, fill, measured, plural, sandbox_name, span, state_chip,
+    volume_name,
 };
 use crate::expose::rows::{HolderRow, SandboxRow, VolumeRow};
 
@@ -22,14 +23,18 @@ pub(super) fn volumes(out: &mut String, rows: &[VolumeRow<'_>], now: f64) {
         out.push_str("<p class=\"none\">No volume on this host.</p></section>");
         return;
     }
-    table(out, &["Volume", "State", "Held by", "Fill", "Files", "Past the quota", "Measured"]);
+    table(
+        out,
+        &["Volume", "State", "Held by", "Fill", "Full in", "Files", "Past the quota", "Measured"],
+    );
     for row in rows.iter().take(MAX_VOLUMES) {
         let path = row.path.as_deref().unwrap_or("path not known");
         let _ = write!(
             out,
             "<tr><td class=\"name\"><b>{}</b> <span class=\"tag\">{}</span><small class=\"path\">{}</small></td>\
              <td data-l=\"State\"><span title=\"{}\">{}</span></td><td data-l=\"Held by\"><span>{}</span></td>\
-             <td data-l=\"Fill\" class=\"fill\"><div>{}</div></td><td data-l=\"Files\" class=\"num\">{}</td>\
+             <td data-l=\"Fill\" class=\"fill\"><div>{}</div></td><td data-l=\"Full in\">{}</td>\
+             <td data-l=\"Files\" class=\"num\">{}</td>\
              <td data-l=\"Past the quota\">{}</td><td data-l=\"Measured\"><span>{}</span></td></tr>",
             esc(&volume_name(row)),
             esc(row.disk_type),
@@ -38,6 +43,7 @@ pub(super) fn volumes(out: &mut String, rows: &[VolumeRow<'_>], now: f64) {
             state_chip(row.state),
             holders(&row.holders, row.mounts.len()),
             fill(row.used_bytes, row.quota_bytes),
+            full_in(row.full_timestamp_seconds, now),
             number(row.files),
             if row.quota_bytes.is_some() { enforcement(row.enforcement) } else { "no quota" },
             measured(row.measured_timestamp_seconds, row.measure_error, now),
@@ -156,6 +162,11 @@ pub(super) fn finished(out: &mut String, rows: &[&SandboxRow<'_>]) {
         );
     }
     close(out, sums.len(), MAX_FINISHED, "/api/v1/sandboxes");
+}
+
+fn full_in(full_at: Option<f64>, now: f64) -> String {
+    full_at
+        .map_or("<span class=\"dim\">–</span>".into(), |full_at| span((full_at - now).max(0.0)))
 }
 
 fn number(files: Option<u64>) -> String {

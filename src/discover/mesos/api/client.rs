@@ -12,7 +12,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, USER_AGENT, WWW_AUTHENTICATE,
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, LOCATION, USER_AGENT,
+    WWW_AUTHENTICATE,
 };
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
@@ -236,7 +237,11 @@ impl Client {
             }
             StatusCode::FORBIDDEN => return Err(Failure::Forbidden),
             StatusCode::SERVICE_UNAVAILABLE => return Err(Failure::Recovering),
-            status if status.is_redirection() => return Err(Failure::Redirect(status.as_u16())),
+            status if status.is_redirection() => {
+                let location = response.headers().get(LOCATION);
+                let location = location.and_then(|value| value.to_str().ok()).map(str::to_owned);
+                return Err(Failure::Redirect { status: status.as_u16(), location });
+            }
             _ => {}
         }
         if let Some(encoding) = response.headers().get(CONTENT_ENCODING)

@@ -45,8 +45,13 @@ pub enum Failure {
     #[error("503 Service Unavailable: the agent is recovering")]
     Recovering,
     /// 3xx.
-    #[error("{0}: answered with a redirect, which is not followed")]
-    Redirect(u16),
+    #[error("{status}: answered with a redirect, which is not followed")]
+    Redirect {
+        /// Status code.
+        status: u16,
+        /// The header `Location`, where it is text.
+        location: Option<String>,
+    },
     /// Any other status than 200.
     #[error("status {status}{}", quoted(.excerpt))]
     Status {
@@ -96,7 +101,7 @@ impl Failure {
             Self::Unauthorized(_) => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::Recovering => "recovering",
-            Self::Redirect(_) | Self::Status { .. } => "status",
+            Self::Redirect { .. } | Self::Status { .. } => "status",
             Self::Malformed(_) | Self::BadSecret(_) | Self::Url(_) => "malformed",
             Self::TooLarge(_) => "too_large",
             Self::SecretFile { source, .. } => match source.kind() {
@@ -144,7 +149,7 @@ impl Failure {
                  filtered without them)"
             }
             Self::Recovering => "wait: the agent answers again when its recovery is over",
-            Self::Redirect(_) => "set mesos.agent_url to the agent's own address",
+            Self::Redirect { .. } => "set mesos.agent_url to the agent's own address",
             Self::Status { .. } => "look into the agent's log",
             Self::Malformed(_) => {
                 "check that mesos.agent_url is a Mesos or Clusterd agent, and whether it wants \

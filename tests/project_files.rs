@@ -65,6 +65,7 @@ fn the_changelog_has_this_version_and_its_prefixes() {
 fn links_of_the_documents_lead_somewhere() {
     let mut documents = vec!["README.md", "CHANGELOG.md", "CONTRIBUTING.md"];
     documents.extend(["docs/architecture.md", "docs/configuration.md"]);
+    documents.extend(["docs/concepts.md", "docs/runbook.md"]);
     for document in documents {
         let text = read(document);
         let folder = file(document).parent().unwrap().to_owned();

@@ -72,6 +72,8 @@ pub enum Command {
     Volumes(ListArgs),
     /// List the sandboxes of this host and what they hold
     Sandboxes(ListArgs),
+    /// List data that nobody claims, and what to do about it
+    Orphans(ListArgs),
     /// Measure directory trees, as exactly as du
     Scan(ScanArgs),
     /// Say what works, what is missing and what to do about it

@@ -23,7 +23,9 @@ struct Report {
     sources: Vec<Source>,
     unresponsive_mounts: Vec<String>,
     disagreements: Vec<String>,
-    /// Nothing needs attention.
+    /// What is told at one look, without measuring any tree.
+    findings: Vec<String>,
+    /// All that is there can be read.
     ok: bool,
 }
 
@@ -56,6 +58,7 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         sources: Vec::new(),
         unresponsive_mounts: Vec::new(),
         disagreements: Vec::new(),
+        findings: Vec::new(),
         ok: true,
     };
     report.host.push(Fact {
@@ -110,6 +113,20 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         .map(|disagreement| format!("{}: {}", disagreement.subject, disagreement.message))
         .collect();
     report.ok &= report.unresponsive_mounts.is_empty() && report.disagreements.is_empty();
+
+    let judged = once::judge_unmeasured(&loaded.config, &roots, &guard, inventory);
+    report.findings = judged
+        .findings
+        .iter()
+        .filter(|finding| {
+            // Those are listed above, each in full.
+            !matches!(finding.kind, "source_unreadable" | "sources_disagree")
+        })
+        .map(|finding| {
+            let (severity, name) = (finding.severity.as_str(), &finding.subject.display);
+            format!("{severity}: {} {name}: {}", finding.kind, finding.reason)
+        })
+        .collect();
 
     let mut out = std::io::stdout().lock();
     ignore_broken_pipe(match args.output {
@@ -194,6 +211,12 @@ fn write_text(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
     }
     for disagreement in &report.disagreements {
         writeln!(out, "  {}", text::escape(disagreement))?;
+    }
+    if !report.findings.is_empty() {
+        writeln!(out, "Findings (docs/runbook.md explains each; trees were not measured)")?;
+    }
+    for finding in &report.findings {
+        writeln!(out, "  {}", text::escape(finding))?;
     }
     let verdict = if report.ok {
         "All that is there can be read."

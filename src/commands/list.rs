@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::cli::args::{GlobalArgs, ListArgs};
 use crate::cli::{Column, Rows, human};
 use crate::expose::rows::{
-    self, SandboxRow, VolumeRow, sandboxes_by_what_matters, volumes_by_what_matters,
+    self, OrphanRow, SandboxRow, VolumeRow, sandboxes_by_what_matters, volumes_by_what_matters,
 };
 use crate::measure::usage::OnceProgress;
 use crate::model::{Snapshot, SourceHealth};
@@ -78,6 +78,38 @@ pub(super) fn sandboxes(global: &GlobalArgs, args: &ListArgs) -> anyhow::Result<
         Column::left("PATH", |row: &SandboxRow<'_>| row.path.to_string()).shrink(16).hide(5),
     ];
     let table = Rows { columns: &columns, fields: SandboxRow::FIELDS };
+    table.print(&rows, args.output.output, !args.output.no_headers)?;
+    Ok(outcome(&snapshot))
+}
+
+pub(super) fn orphans(global: &GlobalArgs, args: &ListArgs) -> anyhow::Result<ExitCode> {
+    let snapshot = snapshot(global)?;
+    let rows: Vec<OrphanRow<'_>> = rows::orphans(&snapshot);
+    let columns = [
+        Column::left("ROLE", |row: &OrphanRow<'_>| row.role.to_string()).shrink(8),
+        Column::left("VOLUME", |row: &OrphanRow<'_>| row.volume.to_string()).shrink(12),
+        Column::left("DISK", |row: &OrphanRow<'_>| row.disk.to_string()).shrink(8),
+        Column::right("USED", |row: &OrphanRow<'_>| bytes(row.used_bytes)),
+        Column::right("FILES", |row: &OrphanRow<'_>| count(row.files)).hide(4),
+        Column::right("AGE", |row: &OrphanRow<'_>| {
+            row.age_seconds.map(human::age).unwrap_or_default()
+        }),
+        Column::left("REASON", |row: &OrphanRow<'_>| {
+            row.orphan_reason.unwrap_or_default().to_string()
+        }),
+        Column::left("MOUNTED", |row: &OrphanRow<'_>| match row.mounts.first() {
+            None => "no".to_string(),
+            Some(mount) => mount.mount_point.to_string(),
+        })
+        .shrink(9),
+        Column::left("PATH", |row: &OrphanRow<'_>| {
+            row.path.as_deref().unwrap_or_default().to_string()
+        })
+        .shrink(16)
+        .hide(2),
+        Column::left("NEXT", |row: &OrphanRow<'_>| row.next.clone()).shrink(20).hide(3),
+    ];
+    let table = Rows { columns: &columns, fields: OrphanRow::FIELDS };
     table.print(&rows, args.output.output, !args.output.no_headers)?;
     Ok(outcome(&snapshot))
 }

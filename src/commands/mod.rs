@@ -27,6 +27,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&global, &args),
         Command::Volumes(args) => list::volumes(&global, &args),
         Command::Sandboxes(args) => list::sandboxes(&global, &args),
+        Command::Orphans(args) => list::orphans(&global, &args),
         Command::Scan(args) => scan::run(&global, &args),
         Command::Check(args) => check::run(&global, &args),
         Command::Metrics(args) => metrics::run(&args),

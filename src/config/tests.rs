@@ -98,6 +98,7 @@ fn every_key_is_read() {
             interval: Duration::from_secs(60),
         },
         orphans: OrphansConfig { grace: Duration::ZERO },
+        conditions: crate::judge::conditions::Thresholds::default(),
         metrics: MetricsConfig { max_series: 5000 },
         storage: StorageConfig { enabled: Enabled::True, path: "/state".into() },
     };
@@ -114,7 +115,7 @@ fn empty_files_and_sections_mean_the_defaults() {
 #[test]
 fn refusals_name_file_line_column_and_reason() {
     let duration = "is not a duration such as \"15s\", \"10m\" or \"1h 30m\"";
-    let keys = "mesos, discovery, usage, filesystems, orphans, metrics, storage";
+    let keys = "mesos, discovery, usage, filesystems, orphans, conditions, metrics, storage";
     let cases = [
         (
             "mesos:\n  work_dri: /x\n",

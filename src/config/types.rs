@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::Secret;
 use super::units::{ByteSize, duration};
+use crate::judge::conditions::Thresholds;
 
 /// A section that is written without content (`mesos:`) is the default one, so that a file whose
 /// keys are all commented out is a good file.
@@ -38,6 +39,9 @@ pub struct Config {
     /// When data counts as orphaned.
     #[serde(deserialize_with = "section")]
     pub orphans: OrphansConfig,
+    /// From which value on a condition is a finding.
+    #[serde(deserialize_with = "section")]
+    pub conditions: Thresholds,
     /// Bounds of what is exposed.
     #[serde(deserialize_with = "section")]
     pub metrics: MetricsConfig,

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::judge::conditions::Unit;
+
 use super::{ByteSize, Config, MesosConfig, format_duration};
 
 /// A key whose value does not hold.
@@ -47,6 +49,20 @@ impl Config {
         }
         if !(100..=10_000_000).contains(&self.metrics.max_series) {
             return Err(invalid("metrics.max_series", "must be from 100 to 10000000"));
+        }
+        self.validate_conditions()
+    }
+
+    fn validate_conditions(&self) -> Check {
+        for (name, value, unit) in self.conditions.list() {
+            let (most, words) = match unit {
+                Unit::Ratio => (10.0, "must be above 0 and at most 10 (1 is all of it)"),
+                Unit::Seconds => (31_622_400.0, "must be seconds, at most 366 days"),
+            };
+            // Written so that a value that is no number fails too.
+            if !(value > 0.0 && value <= most) {
+                return Err(invalid("conditions", format!("{name}: {words}")));
+            }
         }
         Ok(())
     }

@@ -17,18 +17,24 @@ pub enum Resource {
     Agent,
     /// Array of sources of truth.
     Sources,
+    /// Array of findings.
+    Findings,
+    /// Array of orphaned volumes.
+    Orphans,
     /// Array of subjects on which they do not agree.
     Disagreements,
 }
 
 impl Resource {
     /// Every resource, in the order they are listed.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Volumes,
         Self::Sandboxes,
         Self::Filesystems,
         Self::Agent,
         Self::Sources,
+        Self::Findings,
+        Self::Orphans,
         Self::Disagreements,
     ];
 
@@ -40,6 +46,8 @@ impl Resource {
             Self::Filesystems => "/api/v1/filesystems",
             Self::Agent => "/api/v1/agent",
             Self::Sources => "/api/v1/sources",
+            Self::Findings => "/api/v1/findings",
+            Self::Orphans => "/api/v1/orphans",
             Self::Disagreements => "/api/v1/disagreements",
         }
     }
@@ -57,6 +65,8 @@ impl Resource {
             Self::Filesystems => serde_json::to_vec(&rows::filesystems(snapshot)),
             Self::Agent => serde_json::to_vec(&rows::agent(snapshot)),
             Self::Sources => serde_json::to_vec(&rows::sources(snapshot)),
+            Self::Findings => serde_json::to_vec(&rows::findings(snapshot)),
+            Self::Orphans => serde_json::to_vec(&rows::orphans(snapshot)),
             Self::Disagreements => serde_json::to_vec(&snapshot.inventory.disagreements),
         }?;
         json.push(b'\n');

@@ -5,7 +5,7 @@
 //! [`rows`] is the JSON API's and the command line's form of the same facts, [`status`] the page
 //! for people, [`rendered`] keeps what was made of a snapshot, and [`http`] serves it all.
 
-pub mod agent_resources;
+pub use crate::judge::agent_resources;
 pub mod api;
 pub mod catalogue;
 pub mod exposition;

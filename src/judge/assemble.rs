@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::{
-    CollectorRun, FilesystemSample, Inventory, Measured, RoleOwners, SandboxState, SandboxView,
-    Snapshot, Subject, Timestamp, VolumeKind, VolumeView,
+    CollectorRun, FilesystemSample, GcView, Inventory, Measured, Presence, RoleOwners, SandboxKind,
+    SandboxState, SandboxView, Snapshot, Subject, Timestamp, VolumeKind, VolumeView,
 };
 
 use super::attribution::{Share, explained};
 use super::enforcement::{self, DiskPolicy};
 use super::growth::{Histories, first_full};
-use super::{Memory, sandbox, volume};
+use super::{Memory, gc, promised, sandbox, volume};
 
 /// All that a snapshot is made from.
 pub struct Evidence<'a> {
@@ -56,6 +56,15 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         first_full(histories.of(subject), filesystem.as_ref())
     };
 
+    let gc_delay = inventory.agent.as_ref().map(|agent| {
+        let mount_point = agent.work_dir.as_ref().and_then(|dir| evidence.filesystem_of.get(dir));
+        let usage = evidence
+            .filesystems
+            .iter()
+            .find(|sample| Some(&sample.mount_point) == mount_point)
+            .and_then(|sample| sample.usage.as_ref());
+        gc::delay_seconds(&agent.flags, usage)
+    });
     let sandboxes: Vec<SandboxView> = inventory
         .sandboxes
         .iter()
@@ -74,6 +83,10 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
                 growth: growth(&subject, &filesystem),
                 history: memory.sandbox(&found.key),
                 filesystem,
+                expected_removal: gc_delay
+                    .zip(found.modified)
+                    .filter(|_| state == SandboxState::AwaitingGc)
+                    .map(|(delay, ended)| gc::expected_removal(ended, delay)),
                 sandbox: found.clone(),
             }
         })
@@ -124,6 +137,13 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         filesystem.growth = histories.of_filesystem(&filesystem.mount_point);
     }
     attribute(&mut filesystems, &volumes, &sandboxes);
+    if let Some(agent) = &inventory.agent {
+        let promised = promised::promised_bytes(agent, evidence.filesystem_of);
+        for filesystem in &mut filesystems {
+            filesystem.promised_bytes = promised.get(&filesystem.mount_point).copied();
+        }
+    }
+    let gc = gc_delay.map(|delay| gc_view(&sandboxes, delay));
     let mut collectors = evidence.collectors;
     collectors.sort_by_key(|run| run.name);
     Snapshot {
@@ -135,6 +155,26 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         filesystems,
         collectors,
         inventory,
+        gc,
+        findings: Vec::new(),
+    }
+}
+
+fn gc_view(sandboxes: &[SandboxView], delay_seconds: f64) -> GcView {
+    let waiting = || {
+        sandboxes.iter().filter(|view| {
+            view.state == SandboxState::AwaitingGc
+                && view.sandbox.kind != SandboxKind::Nested
+                && view.sandbox.presence == Presence::Present
+        })
+    };
+    GcView {
+        delay_seconds,
+        pending: waiting().count() as u64,
+        pending_bytes: waiting()
+            .filter_map(|view| view.measured.sample)
+            .fold(0, |sum: u64, sample| sum.saturating_add(sample.used_bytes)),
+        next_removal: waiting().filter_map(|view| view.expected_removal).reduce(f64::min),
     }
 }
 

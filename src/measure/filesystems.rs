@@ -75,6 +75,7 @@ impl FilesystemMeter {
                 usage: self.last.get(&key).copied(),
                 unattributed_bytes: None,
                 growth: None,
+                promised_bytes: None,
             });
         }
         report.samples.sort_by(|a, b| a.mount_point.cmp(&b.mount_point));

@@ -6,6 +6,7 @@
 //! Two customs hold everywhere: `Option` means *absent* (not known, does not apply) and zero
 //! means zero; a measurement that failed is an error beside the last good value, never a number.
 
+mod finding;
 mod growth;
 mod history;
 mod inventory;
@@ -15,6 +16,7 @@ mod sandbox;
 mod snapshot;
 mod volume;
 
+pub use finding::{Finding, FindingSubject, Severity, SubjectKind};
 pub use growth::{FullBy, Growth};
 pub use history::{History, Peak, QuotaChange, RoleOwners};
 pub use inventory::{
@@ -30,7 +32,7 @@ pub use sample::{
 pub use sandbox::{
     Containerizer, ExecutorKind, Sandbox, SandboxKey, SandboxKind, SandboxState, TaskRef,
 };
-pub use snapshot::{CollectorRun, SandboxView, Snapshot, VolumeView};
+pub use snapshot::{CollectorRun, GcView, SandboxView, Snapshot, VolumeView};
 pub use volume::{
     Claims, Enforcement, Holder, MountUse, OrphanReason, Presence, Volume, VolumeKey, VolumeKind,
     VolumeState, Witness,

@@ -146,4 +146,7 @@ pub struct FilesystemSample {
     pub unattributed_bytes: Option<i64>,
     /// How fast its used bytes grow; filled in by judgement, absent until there is enough to tell.
     pub growth: Option<Growth>,
+    /// Sum of the agent's disk resources that are carved from it (unreserved, reserved and
+    /// volumes); absent where none is.
+    pub promised_bytes: Option<u64>,
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    Enforcement, FilesystemSample, Growth, History, Inventory, Measured, OrphanReason, Sandbox,
-    SandboxState, Timestamp, Volume, VolumeState,
+    Enforcement, FilesystemSample, Finding, Growth, History, Inventory, Measured, OrphanReason,
+    Sandbox, SandboxState, Timestamp, Volume, VolumeState,
 };
 
 /// A volume with what was measured and judged of it.
@@ -52,6 +52,21 @@ pub struct SandboxView {
     pub history: History,
     /// Mount point of the filesystem that holds it.
     pub filesystem: Option<PathBuf>,
+    /// When the agent is expected to remove it; only of one that awaits that.
+    pub expected_removal: Option<Timestamp>,
+}
+
+/// The agent's garbage collection of finished sandboxes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct GcView {
+    /// Seconds after which a finished sandbox goes, at the present use of the disk.
+    pub delay_seconds: f64,
+    /// Sandboxes that wait to be removed.
+    pub pending: u64,
+    /// Their bytes, as far as they are measured.
+    pub pending_bytes: u64,
+    /// When the first of them is expected to go; absent when none waits or no end is known.
+    pub next_removal: Option<Timestamp>,
 }
 
 /// Last run of one collector.
@@ -84,4 +99,8 @@ pub struct Snapshot {
     pub collectors: Vec<CollectorRun>,
     /// The first inventory is in.
     pub ready: bool,
+    /// The agent's garbage collection; absent without an agent.
+    pub gc: Option<GcView>,
+    /// Findings, the gravest first.
+    pub findings: Vec<Finding>,
 }

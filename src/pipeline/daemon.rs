@@ -17,8 +17,10 @@ use crate::config::Config;
 use crate::discover::mesos::MesosSource;
 use crate::discover::mesos::master::MasterSource;
 use crate::discover::watch::DirectoryWatch;
+use crate::expose::render::series_dropped;
 use crate::expose::telemetry::Telemetry;
 use crate::host::{Guard, Roots};
+use crate::judge::findings::{Facts, FindingMemory};
 use crate::judge::growth::Histories;
 use crate::judge::memory::StoredMemory;
 use crate::judge::{Evidence, Memory, assemble};
@@ -97,6 +99,7 @@ struct Shared {
 struct State {
     inventory: Arc<Inventory>,
     memory: Memory,
+    findings: FindingMemory,
     histories: Histories,
     state_file: Option<SourceReport>,
     owners: Option<(Instant, RoleOwners)>,
@@ -370,7 +373,16 @@ impl Shared {
             count(&self.telemetry, &counted, &stats);
             counted = stats;
             sequence += 1;
-            self.snapshot.store(Arc::new(self.assemble(sequence)));
+            let mut made = self.assemble(sequence);
+            let config = self.config.load();
+            made.findings = self.state().findings.update(&Facts {
+                snapshot: &made,
+                thresholds: &config.conditions,
+                series_dropped: series_dropped(&made, config.metrics.max_series),
+                debt_seconds: counted.debt_seconds,
+                now: made.taken_at,
+            });
+            self.snapshot.store(Arc::new(made));
             // What is raised during the least gap is seen after it.
             std::thread::sleep(LEAST_PUBLISH_GAP);
             self.publish.wait(PUBLISH_EVERY);

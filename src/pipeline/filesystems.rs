@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::host::{Guard, Roots};
+use crate::judge::promised;
 use crate::measure::filesystems::FilesystemMeter;
 use crate::model::{CollectorRun, FilesystemSample, Inventory, Presence};
 
@@ -28,7 +29,9 @@ impl Filesystems {
 
     pub(super) fn measure(&mut self, inventory: &Inventory, guard: &Guard, roots: &Roots) -> Round {
         let started = Instant::now();
-        let paths = paths(inventory);
+        let disks = inventory.agent.as_ref().map(promised::disk_roots).unwrap_or_default();
+        let mut paths = paths(inventory);
+        paths.extend(disks.iter().map(PathBuf::as_path));
         let inside: Vec<PathBuf> = paths.iter().map(|path| roots.inside(path)).collect();
         let measured = self.meter.measure(guard, &inside);
         let of_path = paths

@@ -1,5 +1,6 @@
 //! One time through all rooms, for the one-shot commands: they judge from what they can see now.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,13 +10,14 @@ use crate::config::Config;
 use crate::discover::mesos::MesosSource;
 use crate::discover::mesos::settings::Resolved;
 use crate::host::{Guard, Roots};
+use crate::judge::findings::{Facts, at_once};
 use crate::judge::growth::Histories;
 use crate::judge::{Evidence, Memory, assemble};
 use crate::measure::targets;
 use crate::measure::usage::{OnceProgress, measure_once};
-use crate::model::{Inventory, Snapshot};
+use crate::model::{CollectorRun, Inventory, Measured, Snapshot, Subject};
 
-use super::filesystems::Filesystems;
+use super::filesystems::{Filesystems, Round};
 use super::{collector_runs, now};
 
 /// What is there, without measuring its use.
@@ -54,9 +56,32 @@ pub fn snapshot(
     let filesystems = Filesystems::default().measure(&inventory, &guard, roots);
     let plan = targets::plan(&inventory, &guard.table(), roots);
     let usage = measure_once(&guard, &plan, progress).into_iter().collect();
-    let mut collectors: Vec<_> = collector_runs(&inventory.sources).collect();
+    let collectors = collector_runs(&inventory.sources).collect();
+    judge(config, inventory, usage, filesystems, collectors)
+}
+
+/// Judges what was discovered without measuring any tree: states, filesystems and findings, but no
+/// bytes of subjects.
+pub fn judge_unmeasured(
+    config: &Config,
+    roots: &Roots,
+    guard: &Guard,
+    inventory: &Arc<Inventory>,
+) -> Snapshot {
+    let filesystems = Filesystems::default().measure(inventory, guard, roots);
+    let collectors = collector_runs(&inventory.sources).collect();
+    judge(config, Arc::clone(inventory), HashMap::new(), filesystems, collectors)
+}
+
+fn judge(
+    config: &Config,
+    inventory: Arc<Inventory>,
+    usage: HashMap<Subject, Measured>,
+    filesystems: Round,
+    mut collectors: Vec<CollectorRun>,
+) -> Snapshot {
     collectors.push(filesystems.run);
-    assemble(Evidence {
+    let mut snapshot = assemble(Evidence {
         inventory,
         memory: &Memory::default(),
         owners: None,
@@ -68,7 +93,15 @@ pub fn snapshot(
         now: now(),
         grace: config.orphans.grace.as_secs_f64(),
         sequence: 1,
-    })
+    });
+    snapshot.findings = at_once(&Facts {
+        snapshot: &snapshot,
+        thresholds: &config.conditions,
+        series_dropped: 0,
+        debt_seconds: 0.0,
+        now: snapshot.taken_at,
+    });
+    snapshot
 }
 
 /// Paths named by a person, as directories to measure: made absolute, `.` and `..` resolved by the

@@ -98,7 +98,7 @@ pub fn troubled() -> Snapshot {
         }],
         ..Inventory::default()
     });
-    snapshot
+    with_findings(snapshot)
 }
 
 fn volumes() -> Vec<VolumeView> {
@@ -435,6 +435,7 @@ pub fn sandbox(
         growth: growth(FullBy::Quota),
         history: history(used, quota),
         filesystem: Some("/var/lib/mesos".into()),
+        expected_removal: (state == SandboxState::AwaitingGc).then_some(NOW + 3600.0),
     }
 }
 
@@ -500,6 +501,7 @@ fn filesystem(mount_point: &str, size: u64, free: u64) -> FilesystemSample {
         }),
         unattributed_bytes: Some(7 * GIB as i64),
         growth: growth(FullBy::Filesystem),
+        promised_bytes: Some(size / 2),
     }
 }
 
@@ -585,4 +587,18 @@ fn agent() -> Agent {
 fn path_of(bytes: &[u8]) -> PathBuf {
     use std::os::unix::ffi::OsStrExt;
     std::ffi::OsStr::from_bytes(bytes).into()
+}
+
+/// The findings a daemon would make of this snapshot at one look.
+pub fn with_findings(mut snapshot: Snapshot) -> Snapshot {
+    use plimsoll::judge::conditions::Thresholds;
+    use plimsoll::judge::findings::{Facts, at_once};
+    snapshot.findings = at_once(&Facts {
+        snapshot: &snapshot,
+        thresholds: &Thresholds::default(),
+        series_dropped: 0,
+        debt_seconds: 0.0,
+        now: NOW,
+    });
+    snapshot
 }

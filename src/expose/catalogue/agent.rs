@@ -42,4 +42,10 @@ families! {
         "Disk promised to persistent volumes: a part of plimsoll_agent_disk_bytes.";
     GC_PATH_REMOVALS_PENDING = Gauge "plimsoll_agent_gc_path_removals_pending", None, &[], [], ONE,
         "Paths that wait for the agent's garbage collection.";
+    GC_DELAY = Gauge "plimsoll_gc_delay_seconds", Some("seconds"), &[], [], "one",
+        "Time after which the agent removes a finished sandbox, at the present use of its disk: gc_delay * max(0, 1 - gc_disk_headroom - use).";
+    GC_PENDING_BYTES = Gauge "plimsoll_gc_pending_bytes", Some("bytes"), &[], [], "one",
+        "Bytes of finished sandboxes that wait for the agent's garbage collection, as far as they are measured.";
+    GC_NEXT_REMOVAL = Gauge "plimsoll_gc_next_removal_timestamp_seconds", Some("seconds"), &[], [], "one",
+        "When the first of them is expected to go. No series when none waits.";
 }

@@ -21,6 +21,9 @@ families! {
     UNATTRIBUTED_BYTES = Gauge "plimsoll_filesystem_unattributed_bytes", Some("bytes"), IDENTITY, [], PER_FILESYSTEM,
         "Used bytes that no measured volume or sandbox explains: images, caches, logs, deleted files still \
          open. No series until all of them are measured.";
+    PROMISED_BYTES = Gauge "plimsoll_filesystem_promised_bytes", Some("bytes"), IDENTITY, [], PER_FILESYSTEM,
+        "Sum of the agent's disk resources carved from it: unreserved, reserved and volumes. More than its size \
+         is overcommitted. No series where the agent has no disk on it.";
     FILES = Gauge "plimsoll_filesystem_files", None, IDENTITY, [], PER_FILESYSTEM,
         "Inodes in all. No series on filesystems without a limit of them.";
     FILES_FREE = Gauge "plimsoll_filesystem_files_free", None, IDENTITY, [], PER_FILESYSTEM,

@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod filesystem;
+pub mod finding;
 pub mod own;
 mod reference;
 pub mod sandbox;
@@ -73,8 +74,14 @@ pub struct Group {
 }
 
 /// Every group.
-pub static GROUPS: [&Group; 5] =
-    [&volume::GROUP, &sandbox::GROUP, &filesystem::GROUP, &agent::GROUP, &own::GROUP];
+pub static GROUPS: [&Group; 6] = [
+    &volume::GROUP,
+    &sandbox::GROUP,
+    &filesystem::GROUP,
+    &agent::GROUP,
+    &finding::GROUP,
+    &own::GROUP,
+];
 
 /// Every family of the catalogue.
 pub fn all() -> impl Iterator<Item = &'static Family> {

@@ -2,13 +2,13 @@
 
 use crate::expose::agent_resources::{Amounts, by_reservation, persistent_disk};
 use crate::expose::catalogue::agent::{
-    CPUS, CPUS_ALLOCATED, DISK_ALLOCATED_BYTES, DISK_BYTES, GC_PATH_REMOVALS_PENDING, INFO,
-    MEMORY_ALLOCATED_BYTES, MEMORY_BYTES, PERSISTENT_DISK_BYTES, PORTS, PORTS_ALLOCATED,
-    RECOVERING, UP,
+    CPUS, CPUS_ALLOCATED, DISK_ALLOCATED_BYTES, DISK_BYTES, GC_DELAY, GC_NEXT_REMOVAL,
+    GC_PATH_REMOVALS_PENDING, GC_PENDING_BYTES, INFO, MEMORY_ALLOCATED_BYTES, MEMORY_BYTES,
+    PERSISTENT_DISK_BYTES, PORTS, PORTS_ALLOCATED, RECOVERING, UP,
 };
 use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::display_or_empty;
-use crate::model::Agent;
+use crate::model::{Agent, GcView};
 
 pub(super) fn write(encoder: &mut Encoder, agent: &Agent) {
     encoder.family(&UP);
@@ -38,6 +38,18 @@ pub(super) fn write(encoder: &mut Encoder, agent: &Agent) {
     encoder.family(&GC_PATH_REMOVALS_PENDING);
     if let Some(paths) = agent.gc_path_removals_pending {
         encoder.u64(Labels::NONE, paths);
+    }
+}
+
+/// Families of the agent's garbage collection.
+pub(super) fn write_gc(encoder: &mut Encoder, gc: &GcView) {
+    encoder.family(&GC_DELAY);
+    encoder.f64(Labels::NONE, gc.delay_seconds);
+    encoder.family(&GC_PENDING_BYTES);
+    encoder.u64(Labels::NONE, gc.pending_bytes);
+    encoder.family(&GC_NEXT_REMOVAL);
+    if let Some(at) = gc.next_removal {
+        encoder.timestamp(Labels::NONE, at);
     }
 }
 

@@ -20,7 +20,7 @@ const NESTED_SERIES: usize = 4;
 /// Series of the three subjects named `other`, of one filesystem, and of one sum of finished
 /// sandboxes.
 const OTHER_SERIES: usize = 16;
-const FILESYSTEM_SERIES: usize = 12;
+const FILESYSTEM_SERIES: usize = 13;
 const FINISHED_SERIES: usize = 3;
 const COLLECTOR_SERIES: usize = 2;
 /// Series about the snapshot itself.

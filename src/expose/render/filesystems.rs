@@ -1,8 +1,8 @@
 //! Families of filesystems.
 
 use crate::expose::catalogue::filesystem::{
-    AVAILABLE_BYTES, FILES, FILES_FREE, FREE_BYTES, FULL_AT, GROWTH, INFO, MEASURED, READONLY,
-    RESPONSIVE, SIZE_BYTES, UNATTRIBUTED_BYTES,
+    AVAILABLE_BYTES, FILES, FILES_FREE, FREE_BYTES, FULL_AT, GROWTH, INFO, MEASURED,
+    PROMISED_BYTES, READONLY, RESPONSIVE, SIZE_BYTES, UNATTRIBUTED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder};
 use crate::expose::paths::display;
@@ -38,6 +38,12 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot) {
     for (labels, sample) in each() {
         if let Some(bytes) = sample.unattributed_bytes {
             encoder.i64(labels, bytes);
+        }
+    }
+    encoder.family(&PROMISED_BYTES);
+    for (labels, sample) in each() {
+        if let Some(bytes) = sample.promised_bytes {
+            encoder.u64(labels, bytes);
         }
     }
     encoder.family(&READONLY);

@@ -3,6 +3,7 @@
 mod agent;
 mod bound;
 mod filesystems;
+mod findings;
 mod sandboxes;
 mod volumes;
 
@@ -52,9 +53,18 @@ pub fn render_into(
     if let Some(found) = &snapshot.inventory.agent {
         agent::write(&mut encoder, found);
     }
+    if let Some(gc) = &snapshot.gc {
+        agent::write_gc(&mut encoder, gc);
+    }
+    findings::write(&mut encoder, snapshot);
     own(&mut encoder, snapshot, plan.dropped);
     let (chunks, series) = encoder.finish();
     Page { chunks, series, dropped: plan.dropped }
+}
+
+/// Series that a page of this snapshot folds into the subjects named `other`.
+pub fn series_dropped(snapshot: &Snapshot, max_series: usize) -> usize {
+    Plan::new(snapshot, max_series).dropped
 }
 
 fn own(encoder: &mut Encoder, snapshot: &Snapshot, dropped: usize) {

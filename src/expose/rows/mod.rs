@@ -2,7 +2,9 @@
 //! those of the metrics; what is absent is `null`.
 
 mod agent;
+mod finding;
 mod order;
+mod orphan;
 mod sandbox;
 mod volume;
 
@@ -11,10 +13,14 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::paths::display;
-use crate::model::{FilesystemSample, Snapshot, SourceError, SourceHealth, SourceReport};
+use crate::model::{
+    FilesystemSample, Snapshot, SourceError, SourceHealth, SourceReport, VolumeState,
+};
 
 pub use agent::{AgentRow, PersistentDiskRow, ResourceRow};
+pub use finding::FindingRow;
 pub use order::{sandboxes_by_what_matters, volumes_by_what_matters};
+pub use orphan::OrphanRow;
 pub use sandbox::{SandboxRow, TaskRow};
 pub use volume::{HolderRow, MountRow, VolumeRow};
 
@@ -47,6 +53,8 @@ pub struct FilesystemRow<'a> {
     pub growth_bytes_per_second: Option<f64>,
     /// When ordinary users can write no more, at this pace.
     pub full_timestamp_seconds: Option<f64>,
+    /// Sum of the agent's disk resources carved from it.
+    pub promised_bytes: Option<u64>,
     /// Inodes in all.
     pub files: Option<u64>,
     /// Free inodes.
@@ -73,6 +81,7 @@ impl<'a> From<&'a FilesystemSample> for FilesystemRow<'a> {
             unattributed_bytes: sample.unattributed_bytes,
             growth_bytes_per_second: sample.growth.and_then(|growth| growth.confident_rate()),
             full_timestamp_seconds: sample.growth.and_then(|growth| growth.full_at),
+            promised_bytes: sample.promised_bytes,
             files: usage.and_then(|usage| usage.files),
             files_free: usage.and_then(|usage| usage.files_free),
             measured_timestamp_seconds: usage.map(|usage| usage.measured_at),
@@ -149,6 +158,21 @@ pub fn filesystems(snapshot: &Snapshot) -> Vec<FilesystemRow<'_>> {
 /// The agent, when there is one.
 pub fn agent(snapshot: &Snapshot) -> Option<AgentRow<'_>> {
     snapshot.inventory.agent.as_ref().map(AgentRow::from)
+}
+
+/// Every finding, the gravest first.
+pub fn findings(snapshot: &Snapshot) -> Vec<FindingRow<'_>> {
+    snapshot.findings.iter().map(FindingRow::from).collect()
+}
+
+/// Every orphaned volume, the largest first.
+pub fn orphans(snapshot: &Snapshot) -> Vec<OrphanRow<'_>> {
+    let agent = snapshot.inventory.agent.as_ref();
+    let orphaned = snapshot.volumes.iter().filter(|view| view.state == VolumeState::Orphaned);
+    let mut rows: Vec<_> =
+        orphaned.map(|view| OrphanRow::new(view, agent, snapshot.taken_at)).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.used_bytes));
+    rows
 }
 
 /// Every source.

@@ -60,6 +60,8 @@ pub struct SandboxRow<'a> {
     pub filesystem: Option<Cow<'a, str>>,
     /// Last time an entry was added to or removed from the directory.
     pub modified_timestamp_seconds: Option<f64>,
+    /// When the agent is expected to remove it.
+    pub expected_removal_timestamp_seconds: Option<f64>,
     /// When the last whole measurement ended.
     pub measured_timestamp_seconds: Option<f64>,
     /// The newest attempt to measure it failed.
@@ -128,6 +130,7 @@ impl SandboxRow<'_> {
         "method",
         "filesystem",
         "modified_timestamp_seconds",
+        "expected_removal_timestamp_seconds",
         "measured_timestamp_seconds",
         "measure_failed",
         "measure_error",
@@ -173,6 +176,7 @@ impl<'a> From<&'a SandboxView> for SandboxRow<'a> {
             method: sample.map(|sample| sample.method.as_str()),
             filesystem: view.filesystem.as_deref().map(display),
             modified_timestamp_seconds: sandbox.modified,
+            expected_removal_timestamp_seconds: view.expected_removal,
             measured_timestamp_seconds: sample.map(|sample| sample.measured_at),
             measure_failed: failure.is_some(),
             measure_error: failure.map(|failure| failure.message.as_str()),

@@ -12,7 +12,7 @@ use attention::Item;
 use html::{Tone, esc, plural, span, utc};
 
 use super::render::has_own_series;
-use super::rows::{self, SandboxRow, sandboxes_by_what_matters, volumes_by_what_matters};
+use super::rows::{self, SandboxRow, volumes_by_what_matters};
 use super::telemetry::BuildInfo;
 use crate::model::{SandboxKind, Snapshot};
 
@@ -33,7 +33,7 @@ const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'
 pub fn page(snapshot: &Snapshot, build: &BuildInfo, now: f64) -> String {
     let mut volumes = rows::volumes(snapshot);
     volumes.sort_by(volumes_by_what_matters);
-    let mut sandboxes = rows::sandboxes(snapshot);
+    let sandboxes = rows::sandboxes(snapshot);
     let live_keys: Vec<bool> = snapshot.sandboxes.iter().map(has_own_series).collect();
     let nested: Vec<bool> =
         snapshot.sandboxes.iter().map(|view| view.sandbox.kind == SandboxKind::Nested).collect();
@@ -69,8 +69,7 @@ pub fn page(snapshot: &Snapshot, build: &BuildInfo, now: f64) -> String {
         host::sources(&mut body, &rows::sources(snapshot), snapshot);
     }
 
-    sandboxes.sort_by(sandboxes_by_what_matters);
-    let items = attention::items(snapshot, &volumes, &sandboxes, &filesystems, now);
+    let items = attention::items(snapshot, now);
     headline(&mut out, snapshot.ready, &items, &summary);
     out.push_str(&body);
     foot(&mut out, build);
@@ -106,7 +105,8 @@ fn head(out: &mut String, host: &str) {
          <link rel=\"icon\" href=\"{ICON}\"><style>{STYLE}</style></head><body>\
          <header>{MARK}<span class=\"brand\">Plimsoll</span><span class=\"host\">{host}</span><nav>\
          <a href=\"/metrics\">metrics</a><a href=\"/api/v1/volumes\">volumes</a>\
-         <a href=\"/api/v1/sandboxes\">sandboxes</a><a href=\"/api/v1/filesystems\">filesystems</a>\
+         <a href=\"/api/v1/sandboxes\">sandboxes</a>\
+         <a href=\"/api/v1/findings\">findings</a><a href=\"/api/v1/orphans\">orphans</a><a href=\"/api/v1/filesystems\">filesystems</a>\
          <a href=\"/api/v1/agent\">agent</a><a href=\"/api/v1/sources\">sources</a></nav></header><main>"
     );
 }

@@ -121,7 +121,7 @@ fn group(resource: &Resource) -> (&str, &'static str) {
 
 /// Resources that count: not the revocable ones, which are lent twice, and a shared volume once
 /// however many tasks hold it.
-fn counted(resources: &[Resource]) -> impl Iterator<Item = &Resource> {
+pub(super) fn counted(resources: &[Resource]) -> impl Iterator<Item = &Resource> {
     let mut shared = BTreeSet::new();
     resources.iter().filter(move |resource| {
         if resource.revocable {

@@ -1,0 +1,74 @@
+//! Thresholds of the conditions, as the configuration sets them.
+
+use serde::{Deserialize, Serialize};
+
+/// What a threshold counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Part of a whole, 1 for all of it.
+    Ratio,
+    /// Seconds.
+    Seconds,
+}
+
+/// `conditions`: from which value on each condition holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Thresholds {
+    /// Part of a volume's quota.
+    pub volume_near_quota: f64,
+    /// Part of a sandbox's quota.
+    pub sandbox_near_quota: f64,
+    /// Part of a filesystem's bytes.
+    pub filesystem_filling: f64,
+    /// Part of a filesystem's bytes.
+    pub filesystem_full: f64,
+    /// Part of a filesystem's inodes.
+    pub filesystem_inodes_low: f64,
+    /// Part of a filesystem's inodes.
+    pub filesystem_inodes_exhausted: f64,
+    /// Promised bytes as a part of a filesystem's size.
+    pub filesystem_overcommitted: f64,
+    /// Seconds past the greatest age that was asked for.
+    pub measurements_overdue: f64,
+    /// Seconds past the expected removal.
+    pub gc_behind: f64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            volume_near_quota: 0.9,
+            sandbox_near_quota: 0.9,
+            filesystem_filling: 0.9,
+            filesystem_full: 0.97,
+            filesystem_inodes_low: 0.9,
+            filesystem_inodes_exhausted: 0.98,
+            filesystem_overcommitted: 1.0,
+            measurements_overdue: 900.0,
+            gc_behind: 3_600.0,
+        }
+    }
+}
+
+impl Thresholds {
+    /// Every key with its value and unit.
+    pub fn list(&self) -> [(&'static str, f64, Unit); 9] {
+        [
+            ("volume_near_quota", self.volume_near_quota, Unit::Ratio),
+            ("sandbox_near_quota", self.sandbox_near_quota, Unit::Ratio),
+            ("filesystem_filling", self.filesystem_filling, Unit::Ratio),
+            ("filesystem_full", self.filesystem_full, Unit::Ratio),
+            ("filesystem_inodes_low", self.filesystem_inodes_low, Unit::Ratio),
+            ("filesystem_inodes_exhausted", self.filesystem_inodes_exhausted, Unit::Ratio),
+            ("filesystem_overcommitted", self.filesystem_overcommitted, Unit::Ratio),
+            ("measurements_overdue", self.measurements_overdue, Unit::Seconds),
+            ("gc_behind", self.gc_behind, Unit::Seconds),
+        ]
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<f64> {
+        self.list().into_iter().find(|(name, ..)| *name == key).map(|(_, value, _)| value)
+    }
+}

@@ -12,7 +12,7 @@ use crate::model::{
 /// Series of one volume within its quota, beside those of its holders, when every value is known.
 const VOLUME_SERIES: usize = 23;
 /// Series of one live sandbox within its quota.
-const SANDBOX_SERIES: usize = 14;
+const SANDBOX_SERIES: usize = 15;
 /// Series more for a subject that the kernel itself limits.
 const LIMIT_SERIES: usize = 2;
 /// Series of one nested sandbox.

@@ -8,6 +8,7 @@ use super::logging::{LogFormat, LogLevel};
 use super::rows::Output;
 use super::{ListenAddress, version};
 use crate::host::Roots;
+use crate::measure::usage::usual_threads;
 
 /// The load line for the storage of a cluster's tasks.
 #[derive(Clone, Debug, Parser)]
@@ -123,6 +124,24 @@ pub struct ListArgs {
     /// How to print.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// With how many threads.
+    #[command(flatten)]
+    pub effort: EffortArgs,
+}
+
+/// How much of the machine a measurement may use.
+#[derive(Clone, Copy, Debug, Group)]
+pub struct EffortArgs {
+    /// Threads that walk one filesystem together; two by default, one where there is one core
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: Option<u16>,
+}
+
+impl EffortArgs {
+    /// Threads for each filesystem.
+    pub fn threads(self) -> usize {
+        self.threads.map_or_else(usual_threads, usize::from)
+    }
 }
 
 /// Flags of `scan`.
@@ -134,6 +153,9 @@ pub struct ScanArgs {
     /// How to print.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// With how many threads.
+    #[command(flatten)]
+    pub effort: EffortArgs,
 }
 
 /// Flags of `check`.
@@ -241,6 +263,22 @@ mod tests {
         let Command::Scan(scan) = args.command else { panic!("{args:?}") };
         assert_eq!(scan.paths, [Path::new("/a"), Path::new("/b")]);
         assert_eq!(scan.output.output, Output::Csv);
+    }
+
+    #[test]
+    fn threads_have_bounds() {
+        let threads = |line: &str| match parse(line).command {
+            Command::Scan(ScanArgs { effort, .. })
+            | Command::Volumes(ListArgs { effort, .. })
+            | Command::Sandboxes(ListArgs { effort, .. }) => effort.threads(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(threads("plimsoll scan /a --threads 4"), 4);
+        assert_eq!(threads("plimsoll sandboxes --threads=1"), 1);
+        assert!((1..=2).contains(&threads("plimsoll volumes")));
+        for bad in ["0", "65", "-1", "many"] {
+            refuse(&format!("plimsoll volumes --threads={bad}"));
+        }
     }
 
     #[test]

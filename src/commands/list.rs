@@ -17,7 +17,7 @@ use crate::pipeline::once;
 use super::{configuration, runtime};
 
 pub(super) fn volumes(global: &GlobalArgs, args: &ListArgs) -> anyhow::Result<ExitCode> {
-    let snapshot = snapshot(global)?;
+    let snapshot = snapshot(global, args)?;
     let mut rows: Vec<VolumeRow<'_>> = rows::volumes(&snapshot);
     rows.sort_by(volumes_by_what_matters);
     let columns = [
@@ -51,7 +51,7 @@ pub(super) fn volumes(global: &GlobalArgs, args: &ListArgs) -> anyhow::Result<Ex
 }
 
 pub(super) fn sandboxes(global: &GlobalArgs, args: &ListArgs) -> anyhow::Result<ExitCode> {
-    let snapshot = snapshot(global)?;
+    let snapshot = snapshot(global, args)?;
     let mut rows: Vec<SandboxRow<'_>> = rows::sandboxes(&snapshot);
     rows.sort_by(sandboxes_by_what_matters);
     let columns = [
@@ -83,7 +83,7 @@ pub(super) fn sandboxes(global: &GlobalArgs, args: &ListArgs) -> anyhow::Result<
 }
 
 pub(super) fn orphans(global: &GlobalArgs, args: &ListArgs) -> anyhow::Result<ExitCode> {
-    let snapshot = snapshot(global)?;
+    let snapshot = snapshot(global, args)?;
     let rows: Vec<OrphanRow<'_>> = rows::orphans(&snapshot);
     let columns = [
         Column::left("ROLE", |row: &OrphanRow<'_>| row.role.to_string()).shrink(8),
@@ -114,13 +114,15 @@ pub(super) fn orphans(global: &GlobalArgs, args: &ListArgs) -> anyhow::Result<Ex
     Ok(outcome(&snapshot))
 }
 
-fn snapshot(global: &GlobalArgs) -> anyhow::Result<Snapshot> {
+fn snapshot(global: &GlobalArgs, args: &ListArgs) -> anyhow::Result<Snapshot> {
     let config = configuration(global)?.config;
     let runtime = runtime()?;
     let bar = progress_bar();
-    let snapshot = once::snapshot(&config, &global.roots(), runtime.handle(), |done| {
-        show(&bar, done);
-    });
+    let threads = args.effort.threads();
+    let snapshot =
+        once::snapshot_with(&config, &global.roots(), runtime.handle(), threads, |done| {
+            show(&bar, done)
+        });
     bar.finish_and_clear();
     for source in &snapshot.inventory.sources {
         for error in &source.errors {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::cli::args::{GlobalArgs, ScanArgs};
 use crate::cli::{Column, Rows};
 use crate::host::{Guard, Roots};
-use crate::measure::usage::{How, Target, measure_once};
+use crate::measure::usage::{How, Target, measure_once_with};
 use crate::model::{Measured, SourceKind, Subject, VolumeKey};
 use crate::text;
 
@@ -39,7 +39,8 @@ pub(super) fn run(global: &GlobalArgs, args: &ScanArgs) -> anyhow::Result<ExitCo
         targets.push(target(&path, &guard));
     }
     let bar = progress_bar();
-    let measured = measure_once(&guard, &targets, |done| show(&bar, done));
+    let measured =
+        measure_once_with(&guard, &targets, args.effort.threads(), |done| show(&bar, done));
     bar.finish_and_clear();
 
     let mut rows = Vec::new();

@@ -134,12 +134,9 @@ impl Guard {
         lock(&self.table).error.clone()
     }
 
-    /// Path of the host for a path as this process sees it: [`Roots::inside`] undone.
+    /// Path of the host for a path as this process sees it: [`Roots::on_host`].
     pub fn on_host(&self, inside: &Path) -> PathBuf {
-        match inside.strip_prefix(&self.roots.rootfs) {
-            Ok(below) => Path::new("/").join(below),
-            Err(_) => inside.to_path_buf(),
-        }
+        self.roots.on_host(inside)
     }
 
     /// Device number of the filesystem a path lies on by the mount table, `(0, 0)` if none does.

@@ -33,6 +33,14 @@ impl Roots {
         self.rootfs.join(below)
     }
 
+    /// Path of the host for a path as this process sees it: [`Roots::inside`] undone.
+    pub fn on_host(&self, inside: &Path) -> PathBuf {
+        match inside.strip_prefix(&self.rootfs) {
+            Ok(below) => Path::new("/").join(below),
+            Err(_) => inside.to_path_buf(),
+        }
+    }
+
     /// The host's mount table as its processes see it: our own when the roots are the host's,
     /// else that of process 1.
     pub fn mountinfo(&self) -> PathBuf {

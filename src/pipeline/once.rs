@@ -1,7 +1,6 @@
 //! One time through all rooms, for the one-shot commands: they judge from what they can see now.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -14,7 +13,7 @@ use crate::judge::findings::{Facts, at_once};
 use crate::judge::growth::Histories;
 use crate::judge::{Evidence, Memory, assemble};
 use crate::measure::targets;
-use crate::measure::usage::{OnceProgress, measure_once};
+use crate::measure::usage::{OnceProgress, measure_once_with, usual_threads};
 use crate::model::{CollectorRun, Inventory, Measured, Snapshot, Subject};
 
 use super::filesystems::{Filesystems, Round};
@@ -44,18 +43,30 @@ pub fn discover(config: &Config, roots: &Roots, guard: &Arc<Guard>, handle: &Han
     Discovered { inventory: Arc::new(inventory), resolved: source.resolved() }
 }
 
-/// Discovers, measures every subject without a budget, and judges.
+/// Discovers, measures every subject without a budget by the [usual](usual_threads) number of
+/// threads, and judges.
 pub fn snapshot(
     config: &Config,
     roots: &Roots,
     handle: &Handle,
     progress: impl FnMut(OnceProgress),
 ) -> Snapshot {
+    snapshot_with(config, roots, handle, usual_threads(), progress)
+}
+
+/// The same by `threads` threads on each filesystem.
+pub fn snapshot_with(
+    config: &Config,
+    roots: &Roots,
+    handle: &Handle,
+    threads: usize,
+    progress: impl FnMut(OnceProgress),
+) -> Snapshot {
     let guard = Arc::new(Guard::new(roots.clone(), config.filesystems.timeout));
     let inventory = discover(config, roots, &guard, handle).inventory;
     let filesystems = Filesystems::default().measure(&inventory, &guard, roots);
     let plan = targets::plan(&inventory, &guard.table(), roots);
-    let usage = measure_once(&guard, &plan, progress).into_iter().collect();
+    let usage = measure_once_with(&guard, &plan, threads, progress).into_iter().collect();
     let collectors = collector_runs(&inventory.sources).collect();
     judge(config, inventory, usage, filesystems, collectors)
 }
@@ -102,10 +113,4 @@ fn judge(
         now: snapshot.taken_at,
     });
     snapshot
-}
-
-/// Paths named by a person, as directories to measure: made absolute, `.` and `..` resolved by the
-/// kernel when they are opened.
-pub fn absolute(paths: &[PathBuf]) -> std::io::Result<Vec<PathBuf>> {
-    paths.iter().map(std::path::absolute).collect()
 }

@@ -259,6 +259,11 @@ impl Book {
         Some((sample.used_bytes, sample.measured_at))
     }
 
+    /// Whether a pass of this subject failed already.
+    pub(super) fn failed_already(&self, subject: &Subject) -> bool {
+        self.records.get(subject).is_some_and(|record| record.measured.failure.is_some())
+    }
+
     /// A whole walk. On an own filesystem the used bytes stay those of `statfs`.
     pub(super) fn walked(
         &mut self,

@@ -4,6 +4,7 @@
 //! time within a CPU budget; [`measure_once`] does without a budget, for one-shot commands.
 
 mod budget;
+mod crew;
 mod entry;
 pub mod hot;
 mod links;
@@ -20,6 +21,6 @@ mod target;
 mod walk;
 
 pub use meter::UsageMeter;
-pub use once::{OnceProgress, measure_once};
+pub use once::{OnceProgress, measure_once, measure_once_with, usual_threads};
 pub use target::{How, MeterStats, Target, UsageConfig};
 pub use walk::{Progress, Totals, Walk, WalkError};

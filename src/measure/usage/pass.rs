@@ -2,15 +2,19 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Mode, OFlags, StatxAttributes, StatxFlags, fstatvfs, open, statx};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, fstatvfs, open, openat2,
+    statx,
+};
 use rustix::io::retry_on_intr;
 
 use super::hot::{Recorder, Refreshed, Tree};
 use super::target::Target;
 use super::walk::{Progress, Walk};
 use crate::host::sys::{IoClass, set_io_class, thread_cpu_seconds};
-use crate::host::{Guard, GuardError};
+use crate::host::{Guard, GuardError, MountTable, Roots};
 
 /// A slice of a walk, as it came back.
 pub(super) struct Slice {
@@ -112,21 +116,72 @@ impl Places {
 }
 
 fn places(guard: &Guard, target: &Target, root: &Path) -> Places {
-    let mut skip = mounts_below(guard, &target.path, root, &target.skip);
-    let mut extra = Vec::new();
-    for path in &target.extra {
-        // One that cannot be followed is looked at by its own name, and fails there.
-        let real = resolve(guard, path).unwrap_or_else(|_| path.clone());
-        skip.extend(mounts_below(guard, path, &real, &target.skip));
-        extra.push(real);
-    }
-    Places { extra, skip }
+    let real = resolved(guard, target, root);
+    let skip = View::of(guard).skip(target, &real);
+    Places { extra: real.extra, skip }
 }
 
-fn mounts_below(guard: &Guard, path: &Path, root: &Path, named: &[PathBuf]) -> Vec<PathBuf> {
-    let table = guard.table();
-    let host_root = guard.on_host(root);
-    let shown = table.below(&host_root).map(|entry| guard.roots().inside(&entry.mount_point));
-    let named = named.iter().filter_map(|skip| Some(root.join(skip.strip_prefix(path).ok()?)));
-    shown.chain(named).collect()
+/// Where a target really lies: its directory, then the `extra` ones.
+#[derive(Clone, Debug)]
+pub(super) struct Real {
+    pub(super) root: PathBuf,
+    extra: Vec<PathBuf>,
+}
+
+/// The same for a target whose directory was followed to `root`. An extra one that cannot be
+/// followed is looked at by its own name, and fails there.
+pub(super) fn resolved(guard: &Guard, target: &Target, root: &Path) -> Real {
+    let follow = |path: &PathBuf| resolve(guard, path).unwrap_or_else(|_| path.clone());
+    Real { root: root.into(), extra: target.extra.iter().map(follow).collect() }
+}
+
+/// What is known of the host when walks begin: for workers, which must not call the guard.
+pub(super) struct View {
+    table: Arc<MountTable>,
+    roots: Roots,
+}
+
+impl View {
+    pub(super) fn of(guard: &Guard) -> Self {
+        Self { table: guard.table(), roots: guard.roots().clone() }
+    }
+
+    pub(super) fn walk(&self, target: &Target, real: &Real) -> Walk {
+        Walk::new(&real.root, &real.extra, &self.skip(target, real))
+    }
+
+    fn skip(&self, target: &Target, real: &Real) -> Vec<PathBuf> {
+        let mut skip = self.mounts_below(&target.path, &real.root, &target.skip);
+        for (path, real) in target.extra.iter().zip(&real.extra) {
+            skip.extend(self.mounts_below(path, real, &target.skip));
+        }
+        skip
+    }
+
+    /// The target's paths as they are, when no symbolic link is on the way to any of them and all
+    /// lie on one filesystem, the one that path was looked up on: two system calls for each, where
+    /// [`resolve`] takes one a component and a worker of its own. Touches that filesystem.
+    pub(super) fn plain(&self, target: &Target) -> Option<Real> {
+        let device =
+            |path: &Path| self.table.containing(&self.roots.on_host(path)).map(|e| e.device);
+        let here = device(&target.path);
+        let all_plain = no_link_in(&target.path)
+            && target.extra.iter().all(|path| device(path) == here && no_link_in(path));
+        all_plain.then(|| Real { root: target.path.clone(), extra: target.extra.clone() })
+    }
+
+    fn mounts_below(&self, path: &Path, root: &Path, named: &[PathBuf]) -> Vec<PathBuf> {
+        let host_root = self.roots.on_host(root);
+        let shown = self.table.below(&host_root).map(|entry| self.roots.inside(&entry.mount_point));
+        let named = named.iter().filter_map(|skip| Some(root.join(skip.strip_prefix(path).ok()?)));
+        shown.chain(named).collect()
+    }
+}
+
+/// Whether the path is there and leads through no symbolic link; its last component may be one.
+/// `false` too where it cannot be told (`openat2` is there from Linux 5.6).
+fn no_link_in(path: &Path) -> bool {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let look = || openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
+    retry_on_intr(look).is_ok()
 }

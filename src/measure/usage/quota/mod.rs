@@ -195,6 +195,11 @@ impl Probe {
     }
 }
 
+/// Whether the mount that holds `path`, its links not followed, counts projects at all.
+pub fn possible(guard: &Guard, path: &Path) -> bool {
+    guard.table().containing(&guard.on_host(path)).and_then(counts_projects).is_some()
+}
+
 /// Whether a mount counts projects, and if so whether it enforces their limits.
 fn counts_projects(mount: &MountEntry) -> Option<bool> {
     let has = |names: &[&str]| mount.super_options.split(',').any(|option| names.contains(&option));

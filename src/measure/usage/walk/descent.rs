@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, openat, statx};
 use rustix::io::{Errno, retry_on_intr};
@@ -43,7 +44,7 @@ impl Walk {
             recorder.enter(0, &name, &fd, &skip);
         }
         self.frames.push(Frame::new(name, identity, fd, skip.root()));
-        self.skip = skip;
+        self.skip = Arc::new(skip);
         Ok(true)
     }
 
@@ -85,6 +86,9 @@ impl Walk {
     /// Leaves the innermost directory for the one above.
     pub(super) fn ascend(&mut self) -> Result<(), WalkError> {
         let left = self.frames.pop().expect("only called with a frame");
+        if self.frames.len() <= self.borrowed {
+            self.frames.clear();
+        }
         let Some(parent) = self.frames.last() else { return Ok(()) };
         if parent.fd.is_some() {
             return Ok(());

@@ -17,12 +17,15 @@
 
 mod descent;
 mod error;
+mod split;
 
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, FileType, RawDir, SeekFrom, Statx, StatxFlags, seek, statx};
@@ -31,7 +34,7 @@ use rustix::io::Errno;
 pub use error::WalkError;
 
 use super::hot::Recorder;
-use super::links::Links;
+use super::links::{Links, TooMany};
 use super::skip::{SkipTree, Step};
 use crate::model::Timestamp;
 
@@ -45,6 +48,8 @@ const MAX_DEPTH: usize = 100_000;
 const MANY_PENDING: usize = 65_536;
 /// Pending names one directory may add, before and after that.
 const PENDING: [usize; 2] = [4096, 64];
+/// Steps between two splits of one walk, so that they cost little beside the work they share out.
+const SPLIT_STEPS: u64 = 256;
 const TOO_MANY_LINKS: &str = "more hard links lead outside than can be told apart";
 
 /// How an inode is looked at: itself, and nothing woken up by that.
@@ -122,12 +127,15 @@ struct Frame {
 pub struct Walk {
     /// Not begun yet, the next one last, each with what to leave alone below it.
     roots: Vec<(PathBuf, SkipTree)>,
-    skip: SkipTree,
+    skip: Arc<SkipTree>,
     /// The first root: the one that has to be there.
     main: bool,
     frames: Vec<Frame>,
     pending: usize,
-    links: Links,
+    /// Shared by the parts of a [split](Self::split) walk.
+    links: Arc<Mutex<Links>>,
+    /// Levels above its own part of a split walk: nothing is left to do there.
+    borrowed: usize,
     totals: Totals,
     /// Entries looked at and directories opened: what a slice is measured by.
     steps: u64,
@@ -158,11 +166,12 @@ impl Walk {
         let roots = roots.iter().rev().map(|path| (path.to_path_buf(), main_too(path))).collect();
         Self {
             roots,
-            skip: SkipTree::default(),
+            skip: Arc::default(),
             main: true,
             frames: Vec::new(),
             pending: 0,
-            links: Links::default(),
+            links: Arc::default(),
+            borrowed: 0,
             totals: Totals::default(),
             steps: 0,
             mask: StatxFlags::TYPE
@@ -209,9 +218,19 @@ impl Walk {
     /// Looks at about `max_inodes` more, a directory that is opened counted as one, but not much longer than 50 ms: more only where the way
     /// back to a very deep place would cost more than the slice itself.
     pub fn advance(&mut self, max_inodes: usize) -> Progress {
-        let result = self.slice(max_inodes);
-        self.frames.iter_mut().for_each(|frame| frame.fd = None);
-        match result {
+        let progress = self.advance_open(max_inodes, None);
+        self.close();
+        progress
+    }
+
+    /// The same, but the directories stay open for the next call: see [`Walk::close`]. Ends early,
+    /// with a part that can be [split](Walk::split) off, when `wanted` is not nil.
+    pub(in super::super) fn advance_open(
+        &mut self,
+        max_inodes: usize,
+        wanted: Option<&AtomicUsize>,
+    ) -> Progress {
+        match self.slice(max_inodes, wanted) {
             Ok(true) => Progress::Done(self.totals),
             Ok(false) => Progress::More,
             Err(error) => {
@@ -222,7 +241,17 @@ impl Walk {
         }
     }
 
-    fn slice(&mut self, max_inodes: usize) -> Result<bool, WalkError> {
+    /// Lets every descriptor go.
+    pub(in super::super) fn close(&mut self) {
+        self.frames.iter_mut().for_each(|frame| frame.fd = None);
+    }
+
+    fn slice(
+        &mut self,
+        max_inodes: usize,
+        wanted: Option<&AtomicUsize>,
+    ) -> Result<bool, WalkError> {
+        let worth_a_split = self.steps + SPLIT_STEPS;
         let limit = Limit {
             steps: self.steps + max_inodes.max(2 * self.frames.len()).max(1) as u64,
             until: Instant::now()
@@ -238,6 +267,12 @@ impl Walk {
                 continue;
             }
             if limit.reached(self.steps) {
+                return Ok(false);
+            }
+            if self.pending > 1
+                && self.steps >= worth_a_split
+                && wanted.is_some_and(|wanted| wanted.load(Ordering::Relaxed) > 0)
+            {
                 return Ok(false);
             }
             let top = self.top();
@@ -309,7 +344,7 @@ impl Walk {
                         if let Some(recorder) = recorder {
                             recorder.entry(depth, name, &stat);
                         }
-                        match links.first(identity.device, identity.inode, stat.stx_nlink) {
+                        match first_link(links, &identity, stat.stx_nlink) {
                             Ok(true) => totals.add(&stat),
                             Ok(false) => {}
                             Err(_) => return Err(WalkError::too_large(TOO_MANY_LINKS)),
@@ -353,6 +388,17 @@ impl Limit {
 }
 
 impl Totals {
+    /// Joins another part of the same pass.
+    pub(in super::super) fn merge(&mut self, other: &Self) {
+        self.used_bytes += other.used_bytes;
+        self.apparent_bytes += other.apparent_bytes;
+        self.files += other.files;
+        // `None` is less than any time.
+        if other.newest_mtime > self.newest_mtime {
+            self.newest_mtime = other.newest_mtime;
+        }
+    }
+
     fn add(&mut self, stat: &Statx) {
         self.used_bytes += stat.stx_blocks * 512;
         self.apparent_bytes += stat.stx_size;
@@ -360,6 +406,15 @@ impl Totals {
         let mtime = stat.stx_mtime.tv_sec as f64 + f64::from(stat.stx_mtime.tv_nsec) / 1e9;
         self.newest_mtime = Some(self.newest_mtime.map_or(mtime, |newest| newest.max(mtime)));
     }
+}
+
+/// The lock is for files of several links only: threads never meet there over others.
+fn first_link(links: &Mutex<Links>, file: &Identity, count: u32) -> Result<bool, TooMany> {
+    if count <= 1 {
+        return Ok(true);
+    }
+    let mut links = links.lock().unwrap_or_else(PoisonError::into_inner);
+    links.first(file.device, file.inode, count)
 }
 
 fn is_dot(name: &CStr) -> bool {

@@ -152,3 +152,30 @@ fn many_pending_directories_are_read_in_steps() {
     }
     assert!(most <= PENDING[1], "{most}");
 }
+
+#[test]
+fn the_parts_of_a_split_walk_add_up() {
+    let dir = tree(50, 60);
+    let linked = dir.path().join("level 0/linked");
+    fs::hard_link(dir.path().join("file 7"), linked).expect("linked");
+    let whole = total(dir.path(), &[], &[]).expect("whole");
+    let (mut sum, mut parts, mut splits) =
+        (Totals::default(), vec![Walk::new(dir.path(), &[], &[])], 0);
+    while let Some(mut walk) = parts.pop() {
+        loop {
+            match walk.advance_open(1, None) {
+                Progress::More => {}
+                Progress::Done(totals) => break sum.merge(&totals),
+                Progress::Failed(error) => panic!("{error}"),
+            }
+            if let Some(part) = walk.split() {
+                assert_eq!(part.open_descriptors(), 0);
+                splits += 1;
+                parts.push(part);
+            }
+        }
+        assert_eq!(walk.open_descriptors(), 0);
+    }
+    assert_eq!(sum, whole);
+    assert_eq!(splits, 10);
+}

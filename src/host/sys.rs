@@ -1,7 +1,9 @@
 //! System calls that `rustix` does not offer: the only module with `unsafe`.
 #![allow(unsafe_code)]
 
+use std::ffi::CStr;
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// I/O priority class of a thread, `ioprio_set(2)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +77,190 @@ pub fn cpu_seconds(whose: Whose) -> io::Result<f64> {
     Ok(seconds(usage.ru_utime) + seconds(usage.ru_stime))
 }
 
+/// Project attributes of a directory or file, from `FS_IOC_FSGETXATTR` (`linux/fs.h`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProjectAttributes {
+    /// Project id; 0 is none.
+    pub id: u32,
+    /// What is made in the directory takes over its id (`FS_XFLAG_PROJINHERIT`), and what has
+    /// another id can be neither moved nor linked into it.
+    pub inherit: bool,
+}
+
+/// `struct fsxattr` of `linux/fs.h`.
+#[repr(C)]
+#[derive(Default)]
+struct FsXattr {
+    xflags: u32,
+    extsize: u32,
+    nextents: u32,
+    projid: u32,
+    cowextsize: u32,
+    pad: [u8; 8],
+}
+
+/// `_IOR('X', 31, struct fsxattr)` where reading is direction 2, as on x86, ARM and RISC-V.
+const FS_IOC_FSGETXATTR: u32 = 0x801c_581f;
+const FS_XFLAG_PROJINHERIT: u32 = 0x0000_0200;
+
+/// Reads the project attributes of an open directory or file (not `O_PATH`). `ENOTTY` or
+/// `EOPNOTSUPP`: its filesystem has none. Needs no privilege.
+pub fn project_attributes(fd: BorrowedFd<'_>) -> io::Result<ProjectAttributes> {
+    let mut attributes = FsXattr::default();
+    // SAFETY: FS_IOC_FSGETXATTR writes one `struct fsxattr` (28 bytes) to the pointer, which is
+    // valid for exactly that; the descriptor is open for the whole call.
+    let result = unsafe {
+        libc::ioctl(fd.as_raw_fd(), FS_IOC_FSGETXATTR as _, std::ptr::from_mut(&mut attributes))
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let inherit = attributes.xflags & FS_XFLAG_PROJINHERIT != 0;
+    Ok(ProjectAttributes { id: attributes.projid, inherit })
+}
+
+/// The kernel's record of one project on one filesystem, from `Q_XGETQUOTA`. A limit of 0 is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProjectQuota {
+    /// Bytes in use, those of the realtime section of XFS included.
+    pub bytes: u64,
+    /// Inodes in use, unlinked ones that are still open included.
+    pub inodes: u64,
+    /// Bytes past which writes fail.
+    pub bytes_hard: u64,
+    /// Bytes past which the time of grace runs.
+    pub bytes_soft: u64,
+    /// Inodes past which none can be made.
+    pub inodes_hard: u64,
+    /// Inodes past which the time of grace runs.
+    pub inodes_soft: u64,
+}
+
+/// `struct fs_disk_quota` of `linux/dqblk_xfs.h`; blocks are of 512 bytes.
+#[repr(C)]
+#[derive(Default)]
+struct FsDiskQuota {
+    version: i8,
+    flags: i8,
+    fieldmask: u16,
+    id: u32,
+    blk_hardlimit: u64,
+    blk_softlimit: u64,
+    ino_hardlimit: u64,
+    ino_softlimit: u64,
+    bcount: u64,
+    icount: u64,
+    itimer: i32,
+    btimer: i32,
+    iwarns: u16,
+    bwarns: u16,
+    timers_hi: [i8; 4],
+    rtb_hardlimit: u64,
+    rtb_softlimit: u64,
+    rtbcount: u64,
+    rtbtimer: i32,
+    rtbwarns: u16,
+    padding3: i16,
+    padding4: [u8; 8],
+}
+
+/// `QCMD(Q_XGETQUOTA, PRJQUOTA)`: the generic quota code answers it for XFS and ext4 alike.
+const GET_PROJECT_QUOTA: libc::c_long = (0x5803 << 8) | 2;
+/// The same number on every architecture (`asm-generic/unistd.h`).
+const SYS_QUOTACTL_FD: libc::c_long = 443;
+
+impl From<FsDiskQuota> for ProjectQuota {
+    fn from(raw: FsDiskQuota) -> Self {
+        let bytes = |blocks: u64| blocks.saturating_mul(512);
+        Self {
+            bytes: bytes(raw.bcount.saturating_add(raw.rtbcount)),
+            inodes: raw.icount,
+            bytes_hard: bytes(raw.blk_hardlimit),
+            bytes_soft: bytes(raw.blk_softlimit),
+            inodes_hard: raw.ino_hardlimit,
+            inodes_soft: raw.ino_softlimit,
+        }
+    }
+}
+
+/// Reads the record of project `id` on the filesystem of an open descriptor: `quotactl_fd(2)`,
+/// Linux 5.14. `ENOSYS`: an older kernel. `EPERM`: without `CAP_SYS_ADMIN`. `ESRCH`: project quotas
+/// are not on. `ENOENT`: no such project.
+pub fn project_quota(fd: BorrowedFd<'_>, id: u32) -> io::Result<ProjectQuota> {
+    let mut record = FsDiskQuota::default();
+    // SAFETY: Q_XGETQUOTA writes one `struct fs_disk_quota` (112 bytes) to the pointer, which is
+    // valid for exactly that; the other arguments are integers, the descriptor is open.
+    let result = unsafe {
+        libc::syscall(
+            SYS_QUOTACTL_FD,
+            libc::c_long::from(fd.as_raw_fd()),
+            GET_PROJECT_QUOTA,
+            libc::c_long::from(id),
+            std::ptr::from_mut(&mut record),
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(record.into()) }
+}
+
+/// The same by the path of the block device: `quotactl(2)`, for kernels before 5.14.
+pub fn project_quota_of_device(device: &CStr, id: u32) -> io::Result<ProjectQuota> {
+    let mut record = FsDiskQuota::default();
+    // SAFETY: the path is a NUL-terminated string that outlives the call; Q_XGETQUOTA writes one
+    // `struct fs_disk_quota` (112 bytes) to the last pointer, which is valid for exactly that.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_quotactl,
+            GET_PROJECT_QUOTA,
+            device.as_ptr(),
+            libc::c_long::from(id),
+            std::ptr::from_mut(&mut record),
+        )
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(record.into()) }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd;
+
     use super::*;
+
+    #[test]
+    fn sizes_are_those_of_the_kernel() {
+        assert_eq!(size_of::<FsXattr>(), 28);
+        assert_eq!(size_of::<FsDiskQuota>(), 112);
+        assert_eq!(std::mem::offset_of!(FsDiskQuota, rtb_hardlimit), 72);
+    }
+
+    #[test]
+    fn blocks_become_bytes() {
+        let raw = FsDiskQuota {
+            bcount: 8,
+            rtbcount: 2,
+            icount: 3,
+            blk_hardlimit: 100,
+            blk_softlimit: 50,
+            ino_hardlimit: 7,
+            ..FsDiskQuota::default()
+        };
+        let expected = ProjectQuota {
+            bytes: 5120,
+            inodes: 3,
+            bytes_hard: 51_200,
+            bytes_soft: 25_600,
+            inodes_hard: 7,
+            inodes_soft: 0,
+        };
+        assert_eq!(ProjectQuota::from(raw), expected);
+    }
+
+    #[test]
+    fn a_filesystem_without_projects_is_an_error_not_a_number() {
+        let proc = std::fs::File::open("/proc").expect("there is a /proc");
+        assert!(project_attributes(proc.as_fd()).is_err());
+        assert!(project_quota(proc.as_fd(), 5).is_err());
+        assert!(project_quota_of_device(c"/proc/none", 5).is_err());
+    }
 
     #[test]
     fn idle_is_set_for_this_thread_only() {

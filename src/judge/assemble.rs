@@ -72,11 +72,14 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
             let (state, reason) = sandbox::judge(found, now, grace);
             let subject = Subject::Sandbox(found.key.clone());
             let filesystem = filesystem_of(Some(&found.path));
+            let measured = measured(&subject);
+            let limit = measured.kernel_limit.as_ref();
+            let enforcement = enforcement::of_sandbox(found, state, policy);
             SandboxView {
                 state,
                 reason,
-                enforcement: enforcement::of_sandbox(found, state, policy),
-                measured: measured(&subject),
+                enforcement: enforcement::with_kernel(enforcement, limit),
+                measured,
                 growth: growth(&subject, &filesystem),
                 history: memory.sandbox(&found.key),
                 filesystem,
@@ -112,12 +115,15 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
             let verdict = volume::with_owners(verdict, found, owners, memory, now, grace);
             let subject = Subject::Volume(found.key.clone());
             let filesystem = filesystem_of(found.path.as_deref());
+            let measured = measured(&subject);
+            let limit = measured.kernel_limit.as_ref();
+            let enforcement = enforcement::of_volume(found, policy);
             VolumeView {
                 state: verdict.state,
                 reason: verdict.reason,
                 orphan_reason: verdict.orphan_reason,
-                enforcement: enforcement::of_volume(found, policy),
-                measured: measured(&subject),
+                enforcement: enforcement::with_kernel(enforcement, limit),
+                measured,
                 growth: growth(&subject, &filesystem),
                 history: memory.volume(&found.key),
                 filesystem,

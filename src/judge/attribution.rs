@@ -61,6 +61,7 @@ mod tests {
                 duration_seconds: 0.1,
             }),
             failure: None,
+            kernel_limit: None,
         }
     }
 

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Containerizer, DiskType, Enforcement, Sandbox, SandboxKind, SandboxState, Volume, VolumeKind,
+    Containerizer, DiskType, Enforcement, KernelLimit, Sandbox, SandboxKind, SandboxState, Volume,
+    VolumeKind,
 };
 
 /// How the agent watches disk space.
@@ -94,12 +95,48 @@ pub fn of_sandbox(sandbox: &Sandbox, state: SandboxState, policy: DiskPolicy) ->
     }
 }
 
+/// What the kernel's own records add: a hard limit of bytes that is in force is one, whatever the
+/// agent's flags say or leave unsaid. Where the agent kills first, it stays so.
+pub fn with_kernel(enforcement: Enforcement, limit: Option<&KernelLimit>) -> Enforcement {
+    let hard = limit.is_some_and(|limit| limit.enforced && limit.bytes_hard.is_some());
+    match enforcement {
+        Enforcement::None | Enforcement::Accounting | Enforcement::Unknown if hard => {
+            Enforcement::HardQuota
+        }
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn flags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
+    }
+
+    #[test]
+    fn a_hard_limit_of_the_kernel_is_enforced() {
+        let limit = |bytes_hard, enforced| KernelLimit {
+            bytes_hard,
+            enforced,
+            files_hard: Some(7),
+            ..KernelLimit::default()
+        };
+        let hard = limit(Some(1), true);
+        let cases = [
+            (Enforcement::None, Enforcement::HardQuota),
+            (Enforcement::Accounting, Enforcement::HardQuota),
+            (Enforcement::Unknown, Enforcement::HardQuota),
+            (Enforcement::SoftKill, Enforcement::SoftKill),
+            (Enforcement::Filesystem, Enforcement::Filesystem),
+        ];
+        for (before, after) in cases {
+            assert_eq!(with_kernel(before, Some(&hard)), after);
+            assert_eq!(with_kernel(before, None), before);
+            assert_eq!(with_kernel(before, Some(&limit(Some(1), false))), before);
+            assert_eq!(with_kernel(before, Some(&limit(None, true))), before);
+        }
     }
 
     #[test]

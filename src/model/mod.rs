@@ -26,7 +26,8 @@ pub use resource::{
     DiskInfo, DiskSource, Persistence, Quantity, Reservation, ReservationKind, Resource, VolumeSpec,
 };
 pub use sample::{
-    FilesystemSample, FilesystemUsage, MeasureFailure, Measured, Method, Subject, UsageSample,
+    FilesystemSample, FilesystemUsage, KernelLimit, MeasureFailure, Measured, Method, Subject,
+    UsageSample,
 };
 pub use sandbox::{
     Containerizer, ExecutorKind, Sandbox, SandboxKey, SandboxKind, SandboxState, TaskRef,

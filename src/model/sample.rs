@@ -23,6 +23,11 @@ pub enum Method {
     Walk,
     /// The filesystem's own count (`statfs`), as `df` prints it; metadata included.
     Statfs,
+    /// The kernel's record of the project the subject makes up (`quotactl_fd`). Unlinked files that
+    /// are still open count, which no walk can see.
+    ProjectQuota,
+    /// The same, as far as `statfs` shows it without a capability.
+    ProjectQuotaStatfs,
     /// The last walk, brought up to date by looking at what is likely to have moved.
     Incremental,
 }
@@ -33,6 +38,8 @@ impl Method {
         match self {
             Self::Walk => "walk",
             Self::Statfs => "statfs",
+            Self::ProjectQuota => "project_quota",
+            Self::ProjectQuotaStatfs => "project_quota_statfs",
             Self::Incremental => "incremental",
         }
     }
@@ -77,6 +84,26 @@ pub struct Measured {
     pub sample: Option<UsageSample>,
     /// Set when the newest attempt failed.
     pub failure: Option<MeasureFailure>,
+    /// The limits the kernel itself has for the subject; absent where it has none, or they could
+    /// not be read.
+    pub kernel_limit: Option<KernelLimit>,
+}
+
+/// Limits of a project quota, from the kernel's own record. Absent: without a limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct KernelLimit {
+    /// Project id.
+    pub project: u32,
+    /// Bytes past which writes fail with `EDQUOT`.
+    pub bytes_hard: Option<u64>,
+    /// Bytes that may be exceeded for the time of grace only.
+    pub bytes_soft: Option<u64>,
+    /// Inodes past which none can be made.
+    pub files_hard: Option<u64>,
+    /// Inodes that may be exceeded for the time of grace only.
+    pub files_soft: Option<u64>,
+    /// The mount enforces limits; without it they are only written down.
+    pub enforced: bool,
 }
 
 /// Numbers of one filesystem, from `statvfs`.

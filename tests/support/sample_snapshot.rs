@@ -51,6 +51,15 @@ pub fn troubled() -> Snapshot {
     let mut snapshot = well();
     snapshot.volumes = volumes();
     snapshot.sandboxes = sandboxes();
+    let limit = KernelLimit {
+        project: 5003,
+        bytes_hard: Some(10 * GIB),
+        files_hard: Some(100_000),
+        enforced: true,
+        ..KernelLimit::default()
+    };
+    snapshot.volumes[0].measured.kernel_limit = Some(limit);
+    snapshot.sandboxes[0].measured.kernel_limit = Some(limit);
     snapshot.filesystems = filesystems();
     snapshot.collectors.insert(1, run("mesos_checkpoint", false));
     let mut agent = agent();
@@ -476,6 +485,7 @@ fn measured(used: u64) -> Measured {
             duration_seconds: 0.4,
         }),
         failure: None,
+        kernel_limit: None,
     }
 }
 

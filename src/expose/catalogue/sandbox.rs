@@ -34,6 +34,11 @@ families! {
     FILES = Gauge "plimsoll_sandbox_files", None, IDENTITY, [], PER_SANDBOX,
         "Inodes in the sandbox, its own directory included. Measured on Plimsoll's own schedule; see \
          plimsoll_sandbox_measured_timestamp_seconds.";
+    KERNEL_LIMIT_BYTES = Gauge "plimsoll_sandbox_kernel_limit_bytes", Some("bytes"), IDENTITY, [], PER_SANDBOX,
+        "Bytes past which the kernel itself refuses writes: the hard limit of the sandbox's project quota, by \
+         the kernel's own record. Needs CAP_SYS_ADMIN; no series without such a limit.";
+    KERNEL_LIMIT_FILES = Gauge "plimsoll_sandbox_kernel_limit_files", None, IDENTITY, [], PER_SANDBOX,
+        "Inodes past which the kernel itself refuses new ones, as plimsoll_sandbox_kernel_limit_bytes.";
     PEAK_BYTES = Gauge "plimsoll_sandbox_peak_bytes", Some("bytes"), IDENTITY, [], PER_SANDBOX,
         "Most bytes the sandbox was ever measured to hold, as far as history reaches.";
     OVER_QUOTA_BYTES = Gauge "plimsoll_sandbox_over_quota_bytes", Some("bytes"), IDENTITY, [], PER_SANDBOX,

@@ -26,6 +26,11 @@ families! {
     FILES = Gauge "plimsoll_volume_files", None, IDENTITY, [], PER_VOLUME,
         "Inodes in the volume, its own directory included. Measured on Plimsoll's own schedule; see \
          plimsoll_volume_measured_timestamp_seconds.";
+    KERNEL_LIMIT_BYTES = Gauge "plimsoll_volume_kernel_limit_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,
+        "Bytes past which the kernel itself refuses writes: the hard limit of the volume's project quota, by \
+         the kernel's own record. Needs CAP_SYS_ADMIN; no series without such a limit.";
+    KERNEL_LIMIT_FILES = Gauge "plimsoll_volume_kernel_limit_files", None, IDENTITY, [], PER_VOLUME,
+        "Inodes past which the kernel itself refuses new ones, as plimsoll_volume_kernel_limit_bytes.";
     PEAK_BYTES = Gauge "plimsoll_volume_peak_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,
         "Most bytes the volume was ever measured to hold, as far as history reaches.";
     OVER_QUOTA_BYTES = Gauge "plimsoll_volume_over_quota_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,

@@ -14,6 +14,8 @@ use crate::model::{
 const VOLUME_SERIES: usize = 23;
 /// Series of one live sandbox within its quota.
 const SANDBOX_SERIES: usize = 15;
+/// Series more for a subject that the kernel itself limits.
+const LIMIT_SERIES: usize = 2;
 /// Series of one nested sandbox.
 const NESTED_SERIES: usize = 4;
 /// Series of the three subjects named `other`, of one filesystem, and of one sum of finished
@@ -196,13 +198,16 @@ type Rank = (bool, u8, Reverse<u32>);
 
 impl Candidate<'_> {
     fn cost(&self) -> usize {
+        let limits = |measured: &Measured| measured.kernel_limit.map_or(0, |_| LIMIT_SERIES);
         match self {
             Self::Volume(view) => {
                 let over = usize::from(view.history.over_quota_since.is_some());
-                VOLUME_SERIES + over + view.volume.holders.len()
+                VOLUME_SERIES + over + view.volume.holders.len() + limits(&view.measured)
             }
             Self::Sandbox(view) => {
-                SANDBOX_SERIES + usize::from(view.history.over_quota_since.is_some())
+                SANDBOX_SERIES
+                    + limits(&view.measured)
+                    + usize::from(view.history.over_quota_since.is_some())
             }
             Self::Nested(_) => NESTED_SERIES,
         }

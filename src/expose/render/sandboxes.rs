@@ -3,9 +3,9 @@
 use super::bound::{Folded, Plan};
 use crate::expose::catalogue::sandbox::{
     APPARENT_BYTES, ERROR_BOUND_BYTES, FILES, FINISHED_SANDBOXES, FINISHED_UNMEASURED,
-    FINISHED_USED_BYTES, FULL_AT, GROWTH, INFO, MEASURE_FAILED, MEASURED, NESTED_APPARENT_BYTES,
-    NESTED_FILES, NESTED_INFO, NESTED_USED_BYTES, OVER_QUOTA_BYTES, OVER_QUOTA_SINCE, PEAK_BYTES,
-    QUOTA_BYTES, STATE, USED_BYTES,
+    FINISHED_USED_BYTES, FULL_AT, GROWTH, INFO, KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES,
+    MEASURE_FAILED, MEASURED, NESTED_APPARENT_BYTES, NESTED_FILES, NESTED_INFO, NESTED_USED_BYTES,
+    OVER_QUOTA_BYTES, OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES, STATE, USED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::{display, display_or_empty};
@@ -72,6 +72,20 @@ fn live(encoder: &mut Encoder, plan: &Plan<'_>) {
         }
     }
     other(encoder, OTHER, folded, |sum| sum.files);
+    encoder.family(&KERNEL_LIMIT_BYTES);
+    for (labels, view) in each() {
+        let limit = view.measured.kernel_limit.filter(|limit| limit.enforced);
+        if let Some(limit) = limit.and_then(|limit| limit.bytes_hard) {
+            encoder.u64(labels, limit);
+        }
+    }
+    encoder.family(&KERNEL_LIMIT_FILES);
+    for (labels, view) in each() {
+        let limit = view.measured.kernel_limit.filter(|limit| limit.enforced);
+        if let Some(limit) = limit.and_then(|limit| limit.files_hard) {
+            encoder.u64(labels, limit);
+        }
+    }
     encoder.family(&PEAK_BYTES);
     for (labels, view) in each() {
         if let Some(peak) = view.history.peak {

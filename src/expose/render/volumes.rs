@@ -3,8 +3,9 @@
 use super::bound::{Filesystems, Folded, Plan};
 use crate::expose::catalogue::volume::{
     APPARENT_BYTES, AVAILABLE_BYTES, CREATED, ERROR_BOUND_BYTES, FILES, FULL_AT, GROWTH,
-    HOLDER_INFO, HOLDERS, INFO, LAST_USED, MEASURE_FAILED, MEASURED, MOUNTS, OVER_QUOTA_BYTES,
-    OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES, STATE, USED_BYTES,
+    HOLDER_INFO, HOLDERS, INFO, KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, LAST_USED, MEASURE_FAILED,
+    MEASURED, MOUNTS, OVER_QUOTA_BYTES, OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES, STATE,
+    USED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::display_or_empty;
@@ -65,6 +66,20 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
         }
     }
     other(encoder, folded, |sum| sum.files);
+    encoder.family(&KERNEL_LIMIT_BYTES);
+    for (labels, view) in each() {
+        let limit = view.measured.kernel_limit.filter(|limit| limit.enforced);
+        if let Some(limit) = limit.and_then(|limit| limit.bytes_hard) {
+            encoder.u64(labels, limit);
+        }
+    }
+    encoder.family(&KERNEL_LIMIT_FILES);
+    for (labels, view) in each() {
+        let limit = view.measured.kernel_limit.filter(|limit| limit.enforced);
+        if let Some(limit) = limit.and_then(|limit| limit.files_hard) {
+            encoder.u64(labels, limit);
+        }
+    }
     encoder.family(&PEAK_BYTES);
     for (labels, view) in each() {
         if let Some(peak) = view.history.peak {

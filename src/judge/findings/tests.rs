@@ -100,7 +100,7 @@ fn used(bytes: u64) -> Measured {
             duration_seconds: 0.0,
             error_bound_bytes: 0,
         }),
-        failure: None,
+        ..Measured::default()
     }
 }
 
@@ -360,7 +360,7 @@ fn cases() -> Vec<(&'static str, &'static str, Host)> {
                 };
                 host.usage.insert(
                     Subject::Volume(claimed("v").key),
-                    Measured { sample: None, failure: Some(failure) },
+                    Measured { failure: Some(failure), ..Measured::default() },
                 );
             }),
         ),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::hot::{Drift, Tree};
 use super::order::Candidate;
+use super::quota::{Distrust, Probe, Record as ProjectRecord, verdict};
 use super::target::{How, Target};
 use super::walk::{Totals, Walk};
 use crate::model::{MeasureFailure, Measured, Method, Subject, Timestamp, UsageSample};
@@ -23,9 +24,17 @@ pub(super) enum Kind {
     Statfs,
     /// Adds files and apparent size to them, ten times more seldom.
     OwnWalk,
+    /// Gives used bytes and files from the project quota, once a walk found that it tells the
+    /// truth; the walks themselves are then a reconciliation, much more seldom.
+    Quota,
 }
 
 impl Kind {
+    /// Adds to another pass of the same subject.
+    pub(super) fn secondary(self) -> bool {
+        matches!(self, Self::OwnWalk | Self::Quota)
+    }
+
     pub(super) fn of(target: &Target) -> &'static [Self] {
         match (target.how, target.remote) {
             (How::Walk, false) => &[Self::Walk],
@@ -44,6 +53,10 @@ pub(super) struct Active {
     pub(super) inodes: u64,
     pub(super) started: Instant,
     pub(super) cpu: f64,
+    /// Where the project quota can be read, if there may be one.
+    pub(super) probe: Option<Probe>,
+    /// What it said before the walk.
+    pub(super) before: Option<ProjectRecord>,
 }
 
 pub(super) struct Entry {
@@ -59,6 +72,10 @@ pub(super) struct Entry {
     pub(super) failures: u32,
     pub(super) in_flight: bool,
     pub(super) active: Option<Active>,
+    /// How many times the age asked for this pass may be old.
+    pub(super) stretch: u32,
+    /// The project its subject makes up, as the last walk found it.
+    pub(super) project: Option<(u64, u32)>,
     pub(super) hot: HotState,
 }
 
@@ -85,6 +102,9 @@ pub(super) struct HotState {
     pub(super) pressed: bool,
 }
 
+/// A walk that only checks a project quota: an hour apart where a minute is asked for.
+pub(super) const RECONCILE: u32 = 60;
+
 impl Entry {
     pub(super) fn new(target: Arc<Target>, kind: Kind, device: (u32, u32), now: Instant) -> Self {
         Self {
@@ -99,6 +119,8 @@ impl Entry {
             failures: 0,
             in_flight: false,
             active: None,
+            stretch: if kind == Kind::OwnWalk { 10 } else { 1 },
+            project: None,
             hot: HotState::default(),
         }
     }
@@ -108,7 +130,7 @@ impl Entry {
     pub(super) fn incremental(&self) -> bool {
         let hot = &self.hot;
         let worth = hot.cost.is_none_or(|cost| cost < self.cost / 2.0);
-        hot.pressed && hot.tree.is_some() && hot.drift.known() && worth
+        self.stretch == 1 && hot.pressed && hot.tree.is_some() && hot.drift.known() && worth
     }
 
     /// When the next full pass is due: ten times more seldom where refreshes go between.
@@ -128,7 +150,7 @@ impl Entry {
 
     /// Age asked for, for this kind of pass.
     pub(super) fn max_age(&self, asked: Duration) -> Duration {
-        if self.kind == Kind::OwnWalk { asked * 10 } else { asked }
+        asked * self.stretch
     }
 
     pub(super) fn age(&self, now: Instant) -> Duration {
@@ -189,6 +211,18 @@ impl Entry {
         self.last_good = Some(now);
         self.active = None;
     }
+}
+
+/// What to think of a project quota after a walk: its record, if it stands for the subject.
+/// `proven`: it did after the walk before this one.
+pub(super) fn trusted(
+    before: Option<&ProjectRecord>,
+    after: Option<&ProjectRecord>,
+    totals: &Totals,
+    proven: bool,
+) -> Option<Result<ProjectRecord, Distrust>> {
+    let (before, after) = (before?, after?);
+    Some(verdict(before, after, totals, proven).map(|()| *after))
 }
 
 /// What is known of one subject.
@@ -264,6 +298,34 @@ impl Book {
         record.settle();
     }
 
+    /// The record of a project quota that was found to tell the truth. What only a walk finds stays.
+    pub(super) fn quota(
+        &mut self,
+        subject: &Subject,
+        quota: &ProjectRecord,
+        at: Timestamp,
+        seconds: f64,
+    ) {
+        let record = self.change(subject);
+        let before = record.measured.sample;
+        record.measured.sample = Some(UsageSample {
+            used_bytes: quota.used_bytes,
+            apparent_bytes: before.and_then(|sample| sample.apparent_bytes),
+            files: quota.files.or(before.and_then(|sample| sample.files)),
+            method: quota.method,
+            error_bound_bytes: 0,
+            measured_at: at,
+            duration_seconds: seconds,
+        });
+        record.measured.kernel_limit = quota.limit;
+    }
+
+    /// The kernel's limits hold whether or not the use it counts is all there is.
+    pub(super) fn limit(&mut self, subject: &Subject, quota: Option<&ProjectRecord>) {
+        let limit = quota.and_then(|quota| quota.limit);
+        self.change(subject).measured.kernel_limit = limit;
+    }
+
     /// A whole refresh of a tree that a walk left: the value, and by how much it may be off.
     pub(super) fn refreshed(
         &mut self,
@@ -309,7 +371,7 @@ impl Book {
         let record = self.change(subject);
         match kind {
             Kind::Statfs => record.statfs_failure = Some(failure),
-            Kind::Walk | Kind::OwnWalk => record.walk_failure = Some(failure),
+            Kind::Walk | Kind::OwnWalk | Kind::Quota => record.walk_failure = Some(failure),
         }
         record.settle();
     }
@@ -388,6 +450,55 @@ mod tests {
         assert_eq!(measured.failure.map(|failure| failure.reason), Some("io"));
         book.walked(&subject(), Kind::Walk, &totals, 6.0, 1.0);
         assert_eq!(book.snapshot()[&subject()].failure, None);
+    }
+
+    #[test]
+    fn a_project_quota_stands_between_walks() {
+        let mut book = Book::default();
+        let totals = Totals { used_bytes: 10, apparent_bytes: 7, files: 2, newest_mtime: None };
+        let limit = crate::model::KernelLimit { project: 9, ..Default::default() };
+        let record = |used_bytes, files| ProjectRecord {
+            project: (1, 9),
+            used_bytes,
+            files,
+            method: Method::ProjectQuota,
+            limit: Some(limit),
+        };
+        book.walked(&subject(), Kind::Walk, &totals, 5.0, 1.0);
+        book.quota(&subject(), &record(30, Some(4)), 6.0, 0.0);
+        let sample = UsageSample {
+            used_bytes: 30,
+            apparent_bytes: Some(7),
+            files: Some(4),
+            method: Method::ProjectQuota,
+            error_bound_bytes: 0,
+            measured_at: 6.0,
+            duration_seconds: 0.0,
+        };
+        let measured = book.snapshot()[&subject()].clone();
+        assert_eq!((measured.sample, measured.kernel_limit), (Some(sample), Some(limit)));
+        // By statfs the number of inodes stays the last one known.
+        book.quota(&subject(), &ProjectRecord { limit: None, ..record(40, None) }, 7.0, 0.0);
+        let measured = book.snapshot()[&subject()].clone();
+        assert_eq!(measured.sample.and_then(|sample| sample.files), Some(4));
+        assert_eq!(measured.kernel_limit, None);
+    }
+
+    #[test]
+    fn the_first_comparison_must_be_exact() {
+        let totals = Totals { used_bytes: 8192, apparent_bytes: 7, files: 2, newest_mtime: None };
+        let record = |used_bytes, files| ProjectRecord {
+            project: (1, 9),
+            used_bytes,
+            files: Some(files),
+            method: Method::ProjectQuota,
+            limit: None,
+        };
+        let (same, more) = (record(8192, 2), record(12_288, 3));
+        assert_eq!(trusted(Some(&same), Some(&same), &totals, false), Some(Ok(same)));
+        assert!(matches!(trusted(Some(&more), Some(&more), &totals, false), Some(Err(_))));
+        assert_eq!(trusted(Some(&more), Some(&more), &totals, true), Some(Ok(more)));
+        assert_eq!(trusted(None, Some(&same), &totals, true), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod once;
 mod order;
 mod pass;
 mod pressure;
+pub mod quota;
 mod remember;
 mod scheduler;
 mod skip;

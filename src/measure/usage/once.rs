@@ -7,9 +7,10 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
 use super::crew::{self, News, Outcome, Task};
-use super::entry::{Book, Kind};
+use super::entry::{Book, Kind, trusted};
 use super::meter::{not_walked, nothing_mounted, timestamp};
 use super::pass;
+use super::quota::{self, Probe, Record};
 use super::target::{How, Target};
 use crate::host::{Guard, GuardError, errno};
 use crate::model::{MeasureFailure, Measured, Subject};
@@ -55,7 +56,13 @@ pub fn measure_once_with(
     let mut measured = vec![Measured::default(); targets.len()];
     std::thread::scope(|scope| {
         for indexes in by_device.values() {
-            let group = Group { guard, threads, events: sender.clone(), books: BTreeMap::new() };
+            let group = Group {
+                guard,
+                threads,
+                events: sender.clone(),
+                books: BTreeMap::new(),
+                quotas: BTreeMap::new(),
+            };
             scope.spawn(move || group.measure(targets, indexes));
         }
         drop(sender);
@@ -86,6 +93,8 @@ struct Group<'a> {
     events: Sender<Event>,
     /// What is known of those that are still to be walked.
     books: BTreeMap<usize, Book>,
+    /// What the project quotas of those said before the walk.
+    quotas: BTreeMap<usize, Record>,
 }
 
 impl Group<'_> {
@@ -100,6 +109,9 @@ impl Group<'_> {
                 continue;
             }
             self.books.insert(index, book);
+            if let Some(record) = record(self.guard, target) {
+                self.quotas.insert(index, record);
+            }
             let task = Task { index, target: Arc::new(target.clone()), real: None };
             // A remote filesystem on the way is asked too: not from this one's worker.
             if self.passes_remote(&target.path) { far.push(task) } else { near.push(task) }
@@ -130,7 +142,7 @@ impl Group<'_> {
 
     /// Walks tasks on the filesystem of `place`; returns those whose path has to be followed first.
     fn walk(&mut self, place: &Path, tasks: Vec<Task>) -> Vec<Task> {
-        let mut elsewhere = Vec::new();
+        let (mut elsewhere, mut counted) = (Vec::new(), Vec::new());
         crew::run(self.guard, self.threads, place, tasks, |news| match news {
             News::Inodes(inodes) => {
                 // The receiver outlives this thread.
@@ -140,8 +152,15 @@ impl Group<'_> {
                 let (index, target) = (task.index, Arc::clone(&task.target));
                 elsewhere.push(Task { index, target, real: None });
             }
+            // Its quota is read again once the filesystem's workers are free.
+            News::Through(task, outcome, seconds) if self.quotas.contains_key(&task.index) => {
+                counted.push((task, outcome, seconds));
+            }
             News::Through(task, outcome, seconds) => self.walked(&task, &outcome, seconds),
         });
+        for (task, outcome, seconds) in counted {
+            self.walked(&task, &outcome, seconds);
+        }
         elsewhere
     }
 
@@ -154,7 +173,18 @@ impl Group<'_> {
         };
         let Some(mut book) = self.books.remove(&task.index) else { return };
         match outcome {
-            Outcome::Done(totals) => book.walked(subject, kind, totals, timestamp(), seconds),
+            Outcome::Done(totals) => {
+                let at = timestamp();
+                book.walked(subject, kind, totals, at, seconds);
+                if let Some(before) = self.quotas.remove(&task.index) {
+                    let after = record(self.guard, target);
+                    book.limit(subject, after.as_ref());
+                    if let Some(Ok(record)) = trusted(Some(&before), after.as_ref(), totals, false)
+                    {
+                        book.quota(subject, &record, at, seconds);
+                    }
+                }
+            }
             Outcome::Failed(reason, message) => {
                 book.failed(subject, kind, failure((*reason, message.clone())));
             }
@@ -212,4 +242,14 @@ fn statfs(guard: &Guard, target: &Target) -> Result<u64, Failure> {
             Err((errno::reason(&error), format!("statfs {}: {error}", target.path.display())))
         }
     }
+}
+
+/// The record of the subject's project quota, where there is one.
+fn record(guard: &Guard, target: &Target) -> Option<Record> {
+    if target.how == How::OwnFilesystem || !quota::possible(guard, &target.path) {
+        return None;
+    }
+    let root = pass::resolve(guard, &target.path).ok()?;
+    let probe = Probe::find(guard, target, &root)?;
+    guard.run(&root, "quotactl", move || probe.read()).ok()?.ok()
 }

@@ -20,6 +20,8 @@ impl Scheduler {
     /// A full pass ended: what it found that refreshes had missed, and the tree it left.
     pub(super) fn reconcile(&mut self, id: u64, recorder: Option<Recorder>, now: Instant) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
+        // Where a project quota is read between the walks, nothing is to be remembered.
+        let recorder = recorder.filter(|_| entry.stretch == 1);
         let hot = &mut entry.hot;
         let wanted = recorder.is_some();
         let (old, new) = (hot.tree.take(), recorder.and_then(Recorder::finish));
@@ -94,7 +96,8 @@ impl Scheduler {
     pub(super) fn account_memory(&mut self) {
         let asked = self.config.max_age.as_secs_f64() / 2.0;
         let walks = || self.entries.values().filter(|entry| entry.kind == Kind::Walk);
-        let demand = walks().map(|entry| entry.cost).sum::<f64>() / asked.max(0.001);
+        let demand = walks().map(|entry| entry.cost / f64::from(entry.stretch)).sum::<f64>()
+            / asked.max(0.001);
         let pressed = walks().any(|entry| entry.hot.pressed);
         let threshold = PRESSED[usize::from(pressed)] * self.config.cpu_budget;
         let pressed = demand > threshold && self.config.memory > 0;

@@ -9,11 +9,12 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::budget::Bucket;
-use super::entry::{Active, Entry, Kind};
+use super::entry::{Active, Entry, Kind, RECONCILE, trusted};
 use super::meter::{Inbox, Shared, lock, not_walked, nothing_mounted, timestamp};
 use super::order::{self, Candidate, OLDEST_SHARE};
 use super::pass::{self, RefreshSlice, Slice};
 use super::pressure::{Pressure, UNDER_PRESSURE};
+use super::quota::{NoRecord, Probe, Record};
 use super::target::{How, MeterStats, Target, UsageConfig};
 use super::walk::{Progress, Totals};
 use crate::host::sys::thread_cpu_seconds;
@@ -30,9 +31,16 @@ const CALLS_AN_INODE: f64 = 1.25;
 
 /// What a worker brings back.
 enum Done {
-    Walk(Slice),
+    Walk(Slice, Box<Readings>),
+    Quota(Result<Record, NoRecord>, f64),
     Refresh(RefreshSlice),
     Statfs(std::io::Result<Option<u64>>, f64),
+}
+
+/// The records of the project quota before the first slice of a walk and after the last.
+struct Readings {
+    before: Option<Record>,
+    after: Option<Record>,
 }
 
 struct Flight {
@@ -161,7 +169,7 @@ impl Scheduler {
         };
         let stats = &mut self.stats;
         stats.debt_seconds = self.entries.values().map(owed).fold(0.0, f64::max);
-        let primary = || self.entries.values().filter(|entry| entry.kind != Kind::OwnWalk);
+        let primary = || self.entries.values().filter(|entry| !entry.kind.secondary());
         stats.pending = primary().filter(|entry| entry.last_good.is_none()).count();
         stats.subjects = primary().count();
         stats.active = self.entries.values().filter(|entry| entry.active.is_some()).count();
@@ -184,7 +192,10 @@ impl Scheduler {
                 let failure = MeasureFailure { reason: "remote", message, at: timestamp() };
                 lock(&self.shared.book).failed(&target.subject, Kind::Walk, failure);
             }
-            for &kind in Kind::of(&target) {
+            // Where a project quota is in use, it stays so.
+            let quota = self.ids.contains_key(&(target.subject.clone(), Kind::Quota));
+            let kinds = Kind::of(&target).iter().copied().chain(quota.then_some(Kind::Quota));
+            for kind in kinds {
                 let key = (target.subject.clone(), kind);
                 let known = self.ids.get(&key).copied().filter(|id| {
                     self.entries.get(id).is_some_and(|entry| {
@@ -201,6 +212,8 @@ impl Scheduler {
                         }
                         id
                     }
+                    // Of another place: a walk has to find out there first.
+                    None if kind == Kind::Quota => continue,
                     None => {
                         // Another place: what was measured there is not this one's.
                         if self.ids.contains_key(&key) {
@@ -308,22 +321,39 @@ impl Scheduler {
             }
         }
         entry.device = self.guard.device(&root);
-        if entry.kind != Kind::Walk {
+        if matches!(entry.kind, Kind::Statfs | Kind::OwnWalk) {
             let table = self.guard.table();
             if table.at(&self.guard.on_host(&root)).is_none() {
                 return Err(("missing", nothing_mounted(&root)));
             }
         }
-        let record = entry.kind == Kind::Walk && entry.hot.pressed && !entry.hot.given_up;
+        let record = entry.kind == Kind::Walk
+            && entry.stretch == 1
+            && entry.hot.pressed
+            && !entry.hot.given_up;
         let memory = self.config.memory;
-        let walk = (entry.kind != Kind::Statfs).then(|| {
+        let walks = matches!(entry.kind, Kind::Walk | Kind::OwnWalk);
+        let walk = walks.then(|| {
             Box::new(if record && memory > 0 {
                 pass::recorded_walk(&self.guard, target, &root, memory)
             } else {
                 pass::walk(&self.guard, target, &root)
             })
         });
-        entry.active = Some(Active { walk, root, inodes: 0, started: Instant::now(), cpu: 0.0 });
+        let counted = matches!(entry.kind, Kind::Walk | Kind::Quota);
+        let probe = if counted { Probe::find(&self.guard, target, &root) } else { None };
+        if entry.kind == Kind::Quota && probe.is_none() {
+            return Err(("missing", NoRecord::Off.to_string()));
+        }
+        entry.active = Some(Active {
+            walk,
+            root,
+            inodes: 0,
+            started: Instant::now(),
+            cpu: 0.0,
+            probe,
+            before: None,
+        });
         Ok(())
     }
 
@@ -340,11 +370,24 @@ impl Scheduler {
         }
         let active = entry.active.as_mut().ok_or_else(gone)?;
         let root = active.root.clone();
-        let ticket = match active.walk.take() {
-            Some(walk) => self
-                .guard
-                .start(&root, "walk", limit, move || Done::Walk(pass::slice(walk, max, true))),
-            None => {
+        let probe = active.probe.clone();
+        let ticket = match (active.walk.take(), probe) {
+            (Some(walk), probe) => self.guard.start(&root, "walk", limit, move || {
+                let read = || probe.as_ref().and_then(|probe| probe.read().ok());
+                let before = if walk.inodes() == 0 { read() } else { None };
+                let slice = pass::slice(walk, max, true);
+                // Of a tree that ends with its first slice both are wanted.
+                let after = matches!(slice.progress, Progress::Done(_)).then(read).flatten();
+                Done::Walk(slice, Box::new(Readings { before, after }))
+            }),
+            (None, Some(probe)) => {
+                self.guard.start(&root, "quotactl", self.guard.limit(), move || {
+                    let cpu = thread_cpu_seconds();
+                    let result = probe.read();
+                    Done::Quota(result, thread_cpu_seconds() - cpu)
+                })
+            }
+            (None, None) => {
                 let path = root.clone();
                 self.guard.start(&root, "statfs", self.guard.limit(), move || {
                     let cpu = thread_cpu_seconds();
@@ -399,8 +442,15 @@ impl Scheduler {
                     }
                 }
             }
+            Ok(Done::Quota(result, cpu)) => {
+                self.charge(id, cpu);
+                match result {
+                    Ok(record) => self.recorded(id, &record, (now - began).as_secs_f64(), now),
+                    Err(error) => self.fail(id, "missing", error.to_string()),
+                }
+            }
             Ok(Done::Refresh(slice)) => self.finish_refresh(id, slice, now),
-            Ok(Done::Walk(mut slice)) => {
+            Ok(Done::Walk(mut slice, quota)) => {
                 self.stats.inodes_total += slice.inodes;
                 self.calls.take(slice.inodes as f64 * CALLS_AN_INODE);
                 self.charge(id, slice.cpu_seconds);
@@ -408,6 +458,7 @@ impl Scheduler {
                 let Some(active) = &mut entry.active else { return };
                 active.cpu += slice.cpu_seconds;
                 active.inodes += slice.inodes;
+                active.before = quota.before.or(active.before);
                 match slice.progress {
                     Progress::More => active.walk = Some(slice.walk),
                     Progress::Failed(error) => {
@@ -416,7 +467,7 @@ impl Scheduler {
                     }
                     Progress::Done(totals) => {
                         let recorder = slice.walk.take_recorder();
-                        self.complete(id, &totals, now);
+                        self.complete(id, &totals, quota.after, now);
                         self.reconcile(id, recorder, now);
                     }
                 }
@@ -425,10 +476,12 @@ impl Scheduler {
     }
 
     /// A whole walk: publishes it and learns what it cost and how the subject grows.
-    fn complete(&mut self, id: u64, totals: &Totals, now: Instant) {
+    fn complete(&mut self, id: u64, totals: &Totals, after: Option<Record>, now: Instant) {
+        let others = self.projects_of_others(id);
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let Some(active) = &entry.active else { return };
         let (cost, seconds) = (active.cpu, active.started.elapsed().as_secs_f64());
+        let before = active.before;
         let subject = &entry.target.subject;
         let (mut book, at) = (lock(&self.shared.book), timestamp());
         if let Some((used, then)) = book.used(subject) {
@@ -439,9 +492,74 @@ impl Scheduler {
             entry.weight = fresh.max(entry.weight / 2.0).max(1.0);
         }
         book.walked(subject, entry.kind, totals, at, seconds);
+        let mut quota = None;
+        if entry.kind == Kind::Walk {
+            let project = after.map(|record| record.project);
+            let proven = entry.stretch == RECONCILE && entry.project == project;
+            entry.project = project;
+            book.limit(subject, after.as_ref());
+            quota = match trusted(before.as_ref(), after.as_ref(), totals, proven) {
+                Some(Ok(record)) if !others.contains(&record.project) => Some(record),
+                Some(Err(reason)) => {
+                    tracing::debug!(path = %entry.target.path.display(), %reason, "No use of the project quota");
+                    None
+                }
+                _ => None,
+            };
+            if let Some(record) = &quota {
+                book.quota(subject, record, at, seconds);
+            }
+        }
         drop(book);
         entry.cost = cost;
         entry.succeeded(now);
+        if entry.kind == Kind::Walk {
+            self.trust(id, quota.is_some(), now);
+        }
+        self.count("complete");
+    }
+
+    /// Projects of other subjects: one that two share stands for neither.
+    fn projects_of_others(&self, id: u64) -> HashSet<(u64, u32)> {
+        let others = self.entries.iter().filter(|(other, _)| **other != id);
+        others.filter_map(|(_, entry)| entry.project).collect()
+    }
+
+    /// Reads the project quota of a walked subject from now on, and walks it seldom; or no longer.
+    fn trust(&mut self, id: u64, trusted: bool, now: Instant) {
+        let Some(walk) = self.entries.get_mut(&id) else { return };
+        walk.stretch = if trusted { RECONCILE } else { 1 };
+        let key = (walk.target.subject.clone(), Kind::Quota);
+        let known = self.ids.get(&key).copied();
+        match (trusted, known) {
+            (true, None) => {
+                let mut entry = Entry::new(Arc::clone(&walk.target), Kind::Quota, walk.device, now);
+                entry.last_good = Some(now);
+                self.next_id += 1;
+                self.entries.insert(self.next_id, entry);
+                self.ids.insert(key, self.next_id);
+            }
+            (false, Some(quota)) => {
+                self.entries.remove(&quota);
+                self.ids.remove(&key);
+            }
+            _ => {}
+        }
+    }
+
+    /// A record of a trusted project quota.
+    fn recorded(&mut self, id: u64, record: &Record, seconds: f64, now: Instant) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let subject = entry.target.subject.clone();
+        let walk = self.ids.get(&(subject.clone(), Kind::Walk));
+        let project = walk.and_then(|walk| self.entries.get(walk)).and_then(|walk| walk.project);
+        if project != Some(record.project) {
+            return self.fail(id, "replaced", "the directory changed its project".to_owned());
+        }
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.succeeded(now);
+        }
+        lock(&self.shared.book).quota(&subject, record, timestamp(), seconds);
         self.count("complete");
     }
 
@@ -462,6 +580,15 @@ impl Scheduler {
 
     fn fail(&mut self, id: u64, reason: &'static str, message: String) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
+        if entry.kind == Kind::Quota {
+            // No failure of the subject: it is walked again, at once.
+            tracing::debug!(path = %entry.target.path.display(), %message, "No use of the project quota");
+            let walk = (entry.target.subject.clone(), Kind::Walk);
+            if let Some(walk) = self.ids.get(&walk).copied() {
+                self.trust(walk, false, Instant::now());
+            }
+            return self.count("quota_lost");
+        }
         entry.back_off(reason, Instant::now(), self.config.max_age);
         // What is remembered may be wrong by now, or is away with a call that does not come back.
         (entry.hot.tree, entry.hot.began) = (None, None);

@@ -165,8 +165,11 @@ pub(super) fn finished(out: &mut String, rows: &[&SandboxRow<'_>]) {
 }
 
 fn full_in(full_at: Option<f64>, now: f64) -> String {
-    full_at
-        .map_or("<span class=\"dim\">–</span>".into(), |full_at| span((full_at - now).max(0.0)))
+    match full_at.map(|full_at| full_at - now) {
+        None => "<span class=\"dim\">–</span>".into(),
+        Some(left) if left < 1.0 => "now".into(),
+        Some(left) => span(left),
+    }
 }
 
 fn number(files: Option<u64>) -> String {

@@ -341,7 +341,7 @@ pub(super) fn of_volume(view: &VolumeView) -> FindingSubject {
     subject(SubjectKind::Volume, values.map(str::to_string), name)
 }
 
-fn of_sandbox(view: &SandboxView) -> FindingSubject {
+pub(super) fn of_sandbox(view: &SandboxView) -> FindingSubject {
     let key = &view.sandbox.key;
     let name = match view.sandbox.framework_name.as_str() {
         "" if key.executor.is_empty() => key.container.clone(),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
@@ -58,7 +59,7 @@ pub(super) fn serve(
         rustversion: version::RUSTC.into(),
     };
     let telemetry = Arc::new(Telemetry::new(&build).context("register our own metrics")?);
-    let max_series = config.metrics.max_series;
+    let max_series = Arc::new(AtomicUsize::new(config.metrics.max_series));
     // The port is taken before anything is read, so that a second daemon ends at once.
     let listeners = runtime.block_on(bind_all(listen))?;
     let daemon = Daemon::start(Settings {
@@ -71,14 +72,16 @@ pub(super) fn serve(
 
     let apply = Arc::new(daemon.reconfigure());
     let reload = Arc::new(reload);
+    let bound = Arc::clone(&max_series);
     let take_up: Arc<dyn Fn() -> Result<(), String> + Send + Sync> = Arc::new(move || {
         let config = reload.read()?;
+        bound.store(config.metrics.max_series, Ordering::Relaxed);
         apply(config);
         tracing::info!("Configuration reloaded");
         Ok(())
     });
     let mut state = AppState::new(daemon.snapshot(), telemetry, build);
-    state.max_series = max_series;
+    state.max_series = Arc::clone(&max_series);
     if lifecycle {
         let take_up = Arc::clone(&take_up);
         let reloader: Reloader = Arc::new(move || {

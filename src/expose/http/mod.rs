@@ -8,6 +8,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -53,7 +54,7 @@ pub struct AppState {
     /// The build, for the status page.
     pub build: BuildInfo,
     /// Bound on the series of `/metrics`.
-    pub max_series: usize,
+    pub max_series: Arc<AtomicUsize>,
     /// What was made of the newest snapshot.
     pub cache: Cache,
 }
@@ -70,7 +71,7 @@ impl AppState {
             telemetry,
             reload: None,
             build,
-            max_series: super::render::DEFAULT_MAX_SERIES,
+            max_series: Arc::new(AtomicUsize::new(super::render::DEFAULT_MAX_SERIES)),
             cache: Cache::default(),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyper::header::{
@@ -80,7 +81,8 @@ async fn data(
     let content_type = if resource.is_some() { JSON } else { format.content_type() };
     let worker = Arc::clone(state);
     let made = off_the_loop(move || {
-        let rendered = worker.cache.of(worker.snapshot.load_full(), worker.max_series);
+        let rendered =
+            worker.cache.of(worker.snapshot.load_full(), worker.max_series.load(Ordering::Relaxed));
         match resource {
             Some(resource) => rendered.api(resource, gzip).map_err(|error| error.to_string()),
             None => Ok(rendered.metrics(format, gzip, &worker.telemetry)),

@@ -97,6 +97,11 @@ pub(super) fn plural(number: usize, one: &str, many: &str) -> String {
     format!("{} {}", count(number as u64), if number == 1 { one } else { many })
 }
 
+/// How long ago something was, for a person: below two seconds it is now.
+pub(super) fn ago(seconds: f64) -> String {
+    if seconds < 2.0 { "now".into() } else { format!("{} ago", span(seconds)) }
+}
+
 /// A span of time in its largest unit.
 pub(super) fn span(seconds: f64) -> String {
     let seconds = seconds.max(0.0);
@@ -180,9 +185,9 @@ pub(super) fn bar(parts: &[Part], line: Option<f64>, says: &str) -> String {
 /// red.
 pub(super) fn fill(used: Option<u64>, quota: Option<u64>) -> String {
     match (used, quota) {
-        (None, None) => "<span class=\"dim\">not measured yet</span>".into(),
+        (None, None) => "<span class=\"dim\">not measured</span>".into(),
         (None, Some(quota)) => {
-            format!("<span class=\"dim\">not measured yet, quota {}</span>", bytes(quota))
+            format!("<span class=\"dim\">not measured, quota {}</span>", bytes(quota))
         }
         (Some(used), None | Some(0)) => {
             format!("<b>{}</b> <span class=\"dim\">no quota</span>", bytes(used))
@@ -233,10 +238,10 @@ pub(super) fn enforcement(word: &str) -> &'static str {
 
 /// When a value was measured, and whether the newest attempt failed.
 pub(super) fn measured(at: Option<f64>, error: Option<&str>, now: f64) -> String {
-    let age = at.map(|at| format!("{} ago", span(now - at)));
+    let age = at.map(|at| ago(now - at));
     match (age, error) {
         (Some(age), None) => age,
-        (None, None) => "<span class=\"dim\">pending</span>".into(),
+        (None, None) => "<span class=\"dim\">–</span>".into(),
         (age, Some(error)) => format!(
             "<span class=\"warn\" title=\"{}\">failed</span>{}",
             esc(error),

@@ -9,7 +9,7 @@ mod subjects;
 use std::fmt::Write;
 
 use attention::Item;
-use html::{Tone, esc, plural, span, utc};
+use html::{Tone, esc, plural, utc};
 
 use super::render::has_own_series;
 use super::rows::{self, SandboxRow, volumes_by_what_matters};
@@ -47,12 +47,12 @@ pub fn page(snapshot: &Snapshot, build: &BuildInfo, now: f64) -> String {
     let host = agent.as_ref().and_then(|agent| agent.hostname).unwrap_or("");
     head(&mut out, host);
     let summary = format!(
-        "{} · {} · {} · as of {}, {} ago",
+        "{} · {} · {} · as of {}, {}",
         plural(volumes.len(), "volume", "volumes"),
         plural(live.len(), "running sandbox", "running sandboxes"),
         plural(filesystems.len(), "filesystem", "filesystems"),
         utc(snapshot.taken_at),
-        span(now - snapshot.taken_at),
+        html::ago(now - snapshot.taken_at),
     );
     let mut body = String::new();
     if snapshot.ready {

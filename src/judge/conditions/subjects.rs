@@ -67,7 +67,7 @@ pub static VOLUME_OVER_QUOTA_UNENFORCED: Condition = Condition {
     severity: Severity::Warning,
     subject: SubjectKind::Volume,
     threshold: None,
-    hold_seconds: 300.0,
+    hold_seconds: 60.0,
     summary: "Volume is over its quota and nothing enforces it",
     description: "Volume {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} holds {{ \
           $value | humanizePercentage }} of its quota; nothing stops it.",
@@ -347,7 +347,7 @@ pub static SANDBOX_OVER_QUOTA_UNENFORCED: Condition = Condition {
     severity: Severity::Info,
     subject: SubjectKind::Sandbox,
     threshold: None,
-    hold_seconds: 600.0,
+    hold_seconds: 60.0,
     summary: "Sandbox is over its quota and nothing enforces it",
     description: "The sandbox of {{ $labels.executor }} (container {{ $labels.container }}) \
           holds {{ $value | humanizePercentage }} of its quota; nothing stops it.",

@@ -8,6 +8,8 @@ mod holders;
 mod mounts;
 pub mod place;
 mod sandboxes;
+#[cfg(test)]
+mod tests;
 mod volumes;
 
 use std::collections::{HashMap, HashSet};

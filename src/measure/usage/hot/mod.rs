@@ -1,7 +1,7 @@
 //! Hot files: what is remembered of a subject's tree between two full passes, and how a value is
 //! made of it by looking only at what is likely to have moved.
 //!
-//! A full pass (an ordinary [walk](super::walk)) leaves a [`Tree`]: every directory with its change
+//! A full pass (an ordinary [walk](super::Walk)) leaves a [`Tree`]: every directory with its change
 //! time, inode and allocated blocks of every file, and the *hot* files by name: those that
 //! changed within the last [`WINDOW`]. A refresh looks at every directory (a tenth of the cost
 //! of a pass or less), reads again those whose change time moved, and looks at the hot files. So it

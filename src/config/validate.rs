@@ -57,7 +57,7 @@ impl Config {
         for (name, value, unit) in self.conditions.list() {
             let (most, words) = match unit {
                 Unit::Ratio => (10.0, "must be above 0 and at most 10 (1 is all of it)"),
-                Unit::Seconds => (31_622_400.0, "must be seconds, at most 366 days"),
+                Unit::Seconds | Unit::Within => (31_622_400.0, "must be seconds, at most 366 days"),
             };
             // Written so that a value that is no number fails too.
             if !(value > 0.0 && value <= most) {

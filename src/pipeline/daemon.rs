@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
@@ -21,7 +22,7 @@ use crate::expose::render::series_dropped;
 use crate::expose::telemetry::Telemetry;
 use crate::host::{Guard, Roots};
 use crate::judge::findings::{Facts, FindingMemory};
-use crate::judge::growth::Histories;
+use crate::judge::growth::{Histories, StoredHistories};
 use crate::judge::memory::StoredMemory;
 use crate::judge::{Evidence, Memory, assemble};
 use crate::measure::targets;
@@ -34,7 +35,7 @@ use crate::model::{
 use super::filesystems::Filesystems;
 use super::once_log::OnceLog;
 use super::signal::Signal;
-use super::state_file::{Sections, StateFile};
+use super::state_file::{MAX_BYTES, Sections, StateFile};
 use super::{collector_runs, now};
 
 /// After a wake-up, the time in which its companions (the rest of a `mkdir -p`) arrive.
@@ -52,6 +53,13 @@ const HISTORY_PATIENCE: Duration = Duration::from_secs(1);
 const CLOCK_JUMP: f64 = 5.0;
 /// Section of the state file that holds the memory.
 const MEMORY: &str = "memory";
+/// Section that holds since when each condition holds.
+const FINDINGS: &str = "findings";
+/// Section that holds the histories that growth is told from.
+const GROWTH: &str = "growth";
+/// Longest growth section, in bytes: past it growth starts anew at a restart, so that there is
+/// always room for the memory.
+const MAX_GROWTH: usize = (MAX_BYTES / 2) as usize;
 /// A snapshot is made at least this often, so that ages and grace periods move on.
 const PUBLISH_EVERY: Duration = Duration::from_secs(5);
 
@@ -473,11 +481,7 @@ impl Shared {
             }
             clock = (Instant::now(), time);
             if file.is_open() {
-                let stored = self.state().memory.stored();
-                match serde_json::to_vec(&stored) {
-                    Ok(bytes) => file.save(Sections::from([(MEMORY.to_owned(), bytes)])),
-                    Err(error) => tracing::error!(%error, "The history cannot be written as JSON"),
-                }
+                file.save(self.sections());
             }
             let report = file.report(time);
             let mut state = self.state();
@@ -494,16 +498,53 @@ impl Shared {
         }
     }
 
+    /// What outlives this run.
+    fn sections(&self) -> Sections {
+        // Written as JSON outside the lock: nobody waits for that.
+        let state = self.state();
+        let memory = state.memory.stored();
+        let findings = state.findings.stored();
+        let histories = state.histories.stored();
+        drop(state);
+        let mut sections = Sections::new();
+        let mut keep = |name: &str, bytes: serde_json::Result<Vec<u8>>| match bytes {
+            Ok(bytes) => _ = sections.insert(name.to_owned(), bytes),
+            Err(error) => tracing::error!(%error, "Section {name} cannot be written as JSON"),
+        };
+        keep(MEMORY, serde_json::to_vec(&memory));
+        keep(FINDINGS, serde_json::to_vec(&findings));
+        let growth = serde_json::to_vec(&histories).map(|bytes| match bytes.len() > MAX_GROWTH {
+            true => b"{}".to_vec(),
+            false => bytes,
+        });
+        keep(GROWTH, growth);
+        sections
+    }
+
     fn restore(&self, file: &mut StateFile, sections: &Sections, now: Timestamp) {
-        let Some(bytes) = sections.get(MEMORY) else { return };
-        match serde_json::from_slice::<StoredMemory>(bytes) {
-            Ok(stored) => {
-                tracing::info!(subjects = stored.len(), "History of earlier runs read");
-                self.state().memory.restore(stored);
-            }
-            Err(error) => file.distrust(MEMORY, &error.to_string(), now),
+        if let Some(stored) = section::<StoredMemory>(file, sections, MEMORY, now) {
+            tracing::info!(subjects = stored.len(), "History of earlier runs read");
+            self.state().memory.restore(stored);
+        }
+        if let Some(stored) = section::<FindingMemory>(file, sections, FINDINGS, now) {
+            self.state().findings.restore(stored);
+        }
+        if let Some(stored) = section::<StoredHistories>(file, sections, GROWTH, now) {
+            self.state().histories.restore(stored);
         }
     }
+}
+
+/// A section as it was kept. One that does not read is told, and its history starts anew.
+fn section<T: DeserializeOwned>(
+    file: &mut StateFile,
+    sections: &Sections,
+    name: &str,
+    now: Timestamp,
+) -> Option<T> {
+    serde_json::from_slice(sections.get(name)?)
+        .map_err(|error| file.distrust(name, &error.to_string(), now))
+        .ok()
 }
 
 /// An interval, up to a tenth longer: the agents of a cluster do not ask their master in step.

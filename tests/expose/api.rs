@@ -29,7 +29,7 @@ fn a_volume_speaks_the_words_of_the_metrics() {
             "kind": "persistent", "path": "/var/lib/mesos/volumes/roles/galera/mariadb-1-data", "state": "in_use",
             "reason": "A running task holds it.", "orphan_reason": null, "used_bytes": 27917287424_u64,
             "apparent_bytes": 31905471341_u64, "quota_bytes": 21474836480_u64, "available_bytes": 0, "files": 425985,
-            "growth_bytes_per_second": 2097152.0, "full_timestamp_seconds": 1763854350.25, "full_by": "quota",
+            "growth_bytes_per_second": 2097152.0, "full_timestamp_seconds": 1764102750.25, "full_by": "quota",
             "holders": [{
                 "framework": "3d1f2c66-galera-0001", "framework_name": "galera", "executor": "node-0", "task": "node-0",
                 "container": "c-node-0", "container_path": "data", "read_only": false,

@@ -216,8 +216,10 @@ impl Candidate<'_> {
     fn rank(&self) -> Rank {
         let (well, sort, measured) = match self {
             Self::Volume(view) => {
-                let trouble = matches!(view.state, VolumeState::Orphaned | VolumeState::Missing)
-                    || over(&view.measured, view.volume.quota_bytes);
+                let trouble = matches!(
+                    view.state,
+                    VolumeState::Orphaned | VolumeState::Unowned | VolumeState::Missing
+                ) || over(&view.measured, view.volume.quota_bytes);
                 (!trouble, 0, &view.measured)
             }
             Self::Sandbox(view) => {

@@ -1,13 +1,16 @@
 //! The list of all conditions.
 
-use super::{Condition, host, subjects};
+use super::{Condition, growth, host, subjects};
 
 /// Every condition, in the order of the runbook.
-pub static ALL: [&Condition; 32] = [
+pub static ALL: [&Condition; 39] = [
     &subjects::VOLUME_NEAR_QUOTA,
     &subjects::VOLUME_OVER_QUOTA,
     &subjects::VOLUME_OVER_QUOTA_UNENFORCED,
+    &growth::VOLUME_FILLS_SOON,
+    &growth::VOLUME_FILLS_NOW,
     &subjects::VOLUME_ORPHANED,
+    &subjects::VOLUME_UNOWNED,
     &subjects::VOLUME_REATTACHED,
     &subjects::VOLUME_MISSING,
     &subjects::VOLUME_CONFLICT,
@@ -18,11 +21,15 @@ pub static ALL: [&Condition; 32] = [
     &subjects::SANDBOX_NEAR_QUOTA,
     &subjects::SANDBOX_OVER_QUOTA,
     &subjects::SANDBOX_OVER_QUOTA_UNENFORCED,
+    &growth::SANDBOX_FILLS_SOON,
+    &growth::SANDBOX_FILLS_NOW,
     &subjects::SANDBOX_MISSING,
     &subjects::SANDBOXES_LEAKED,
     &subjects::SANDBOXES_ABANDONED,
     &host::FILESYSTEM_FILLING,
     &host::FILESYSTEM_FULL,
+    &growth::FILESYSTEM_FILLS_SOON,
+    &growth::FILESYSTEM_FILLS_NOW,
     &host::FILESYSTEM_INODES_LOW,
     &host::FILESYSTEM_INODES_EXHAUSTED,
     &host::FILESYSTEM_OVERCOMMITTED,

@@ -4,12 +4,14 @@
 //! here can neither be found nor be documented.
 
 mod catalogue;
+mod growth;
 mod host;
 mod runbook;
 mod subjects;
 mod thresholds;
 
 pub use catalogue::{all, find};
+pub use growth::*;
 pub use host::*;
 pub use runbook::runbook_markdown;
 pub use subjects::*;

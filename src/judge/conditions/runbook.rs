@@ -14,7 +14,8 @@ pub fn runbook_markdown() -> String {
          test --test runbook -->\n\n\
          What each finding means, how to check it and what to do. A finding appears once its \
          condition held for its hold time, and goes when the condition is over; one with a threshold \
-         goes when the value has fallen below the threshold by the margin. Thresholds are set in the \
+         goes when the value has fallen below the threshold by the margin (or, where it is a time \
+         ahead, risen above it by that). Thresholds are set in the \
          configuration under `conditions`. [Concepts](concepts.md) explains the words.\n\n\
          | severity | kind | alert | about |\n|---|---|---|---|\n",
     );
@@ -48,11 +49,12 @@ fn section(page: &mut String, condition: &Condition) {
         let value = Thresholds::default().get(threshold.key).unwrap_or_default();
         let number = |value: f64| match threshold.unit {
             Unit::Ratio => format!("{:.0} %", value * 100.0),
-            Unit::Seconds => spoken(value),
+            Unit::Seconds | Unit::Within => spoken(value),
         };
         let _ = write!(
             facts,
-            " · from {} (`conditions.{}`), margin {}",
+            " · {} {} (`conditions.{}`), margin {}",
+            if threshold.unit == Unit::Within { "within" } else { "from" },
             number(value),
             threshold.key,
             number(threshold.margin)

@@ -115,6 +115,28 @@ pub static VOLUME_ORPHANED: Condition = Condition {
     next: "See plimsoll orphans for the exact call that takes it back or drops it.",
 };
 
+/// Volume whose role nobody uses any more.
+pub static VOLUME_UNOWNED: Condition = Condition {
+    id: "volume_unowned",
+    alert: "PlimsollVolumeUnowned",
+    severity: Severity::Info,
+    subject: SubjectKind::Volume,
+    threshold: None,
+    hold_seconds: 3600.0,
+    summary: "Volume that no registered framework can use",
+    description: "No registered framework uses the role of volume {{ $labels.role }}/{{ \
+          $labels.volume }} on {{ $labels.disk }}.",
+    expr: Some("plimsoll_volume_state{state=\"unowned\"} == 1"),
+    meaning: "The agent lists the volume and nobody holds it; the master knows no framework \
+          registered in its role (asked only with `mesos.master_url`). Its framework was \
+          torn down without destroying its volumes, or is away for longer than usual.",
+    check: "The master's `/frameworks` and `/roles`; ask the role's owner. `plimsoll volumes` \
+          shows when it was last used and how much it holds.",
+    action: "Nothing if the framework comes back: it is offered the volume again. If the data \
+          may go, DESTROY_VOLUMES, then UNRESERVE_RESOURCES through the master.",
+    next: "Ask the role's owner; if its data may go, DESTROY_VOLUMES through the master.",
+};
+
 /// Volume was created over data that was already there.
 pub static VOLUME_REATTACHED: Condition = Condition {
     id: "volume_reattached",

@@ -9,6 +9,8 @@ pub enum Unit {
     Ratio,
     /// Seconds.
     Seconds,
+    /// Seconds ahead: the condition holds at that many and fewer, and lingers up to the margin more.
+    Within,
 }
 
 /// `conditions`: from which value on each condition holds.
@@ -33,6 +35,10 @@ pub struct Thresholds {
     pub measurements_overdue: f64,
     /// Seconds past the expected removal.
     pub gc_behind: f64,
+    /// Seconds until something is full: a warning.
+    pub fills_soon: f64,
+    /// Seconds until something is full: critical.
+    pub fills_now: f64,
 }
 
 impl Default for Thresholds {
@@ -47,13 +53,15 @@ impl Default for Thresholds {
             filesystem_overcommitted: 1.0,
             measurements_overdue: 900.0,
             gc_behind: 3_600.0,
+            fills_soon: 86_400.0,
+            fills_now: 14_400.0,
         }
     }
 }
 
 impl Thresholds {
     /// Every key with its value and unit.
-    pub fn list(&self) -> [(&'static str, f64, Unit); 9] {
+    pub fn list(&self) -> [(&'static str, f64, Unit); 11] {
         [
             ("volume_near_quota", self.volume_near_quota, Unit::Ratio),
             ("sandbox_near_quota", self.sandbox_near_quota, Unit::Ratio),
@@ -64,6 +72,8 @@ impl Thresholds {
             ("filesystem_overcommitted", self.filesystem_overcommitted, Unit::Ratio),
             ("measurements_overdue", self.measurements_overdue, Unit::Seconds),
             ("gc_behind", self.gc_behind, Unit::Seconds),
+            ("fills_soon", self.fills_soon, Unit::Within),
+            ("fills_now", self.fills_now, Unit::Within),
         ]
     }
 
@@ -79,6 +89,8 @@ impl Thresholds {
             "filesystem_overcommitted" => &mut self.filesystem_overcommitted,
             "measurements_overdue" => &mut self.measurements_overdue,
             "gc_behind" => &mut self.gc_behind,
+            "fills_soon" => &mut self.fills_soon,
+            "fills_now" => &mut self.fills_now,
             _ => return None,
         })
     }

@@ -3,8 +3,9 @@
 use crate::judge::agent_resources::{Amounts, by_reservation};
 use crate::judge::conditions::{self, Condition};
 use crate::judge::{spoken, spoken_bytes};
-use crate::model::{FilesystemSample, FindingSubject, SourceHealth, SubjectKind};
+use crate::model::{FilesystemSample, FindingSubject, FullBy, SourceHealth, SubjectKind};
 
+use super::growth::{self, fills};
 use super::{Candidate, Facts, Strength, limit, percent, strength, subject};
 
 pub(super) fn filesystems(facts: &Facts<'_>, found: &mut Vec<Candidate>) {
@@ -34,6 +35,14 @@ pub(super) fn filesystems(facts: &Facts<'_>, found: &mut Vec<Candidate>) {
         };
         let stages = [&conditions::FILESYSTEM_FILLING, &conditions::FILESYSTEM_FULL];
         filling(facts, sample, &full, "bytes", stages, found);
+        let is_full = limit(&conditions::FILESYSTEM_FULL, facts.thresholds)
+            .is_some_and(|(threshold, _)| full.ratio.is_none_or(|ratio| ratio >= threshold));
+        if sample.responsive && !is_full {
+            let what = format!("It ({})", full.left);
+            let growth = sample.growth.as_ref();
+            let subject = || of_filesystem(sample);
+            fills(facts, growth, FullBy::Filesystem, growth::FILESYSTEM, &what, subject, found);
+        }
         if let (Some(files), Some(free)) = (usage.files, usage.files_free) {
             let full = Fullness {
                 ratio: (files > 0).then(|| files.saturating_sub(free) as f64 / files as f64),

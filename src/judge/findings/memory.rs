@@ -1,11 +1,11 @@
 //! What is remembered of findings from one snapshot to the next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::judge::conditions;
-use crate::model::{Finding, Timestamp};
+use crate::model::{Finding, SubjectKind, Timestamp};
 
 use super::{Candidate, Facts, Strength, candidates, in_order, subjects};
 
@@ -29,6 +29,9 @@ pub struct Remembered {
 pub struct FindingMemory {
     /// By identity: the kind and the values of the identity labels, as a JSON array.
     entries: BTreeMap<String, Remembered>,
+    /// Of an earlier run, about subjects that this one has not measured yet.
+    #[serde(skip)]
+    waiting: BTreeMap<String, Remembered>,
 }
 
 impl FindingMemory {
@@ -50,8 +53,25 @@ impl FindingMemory {
                 findings.push(candidate.finding(remembered.since));
             }
         }
+        self.waiting.retain(|id, _| !entries.contains_key(id));
+        if !self.waiting.is_empty() {
+            let unmeasured = unmeasured(facts);
+            self.waiting.retain(|id, _| is_awaited(id, &unmeasured, facts));
+        }
         self.entries = entries;
         in_order(findings)
+    }
+
+    /// What is worth keeping beyond this run.
+    pub fn stored(&self) -> Self {
+        let mut entries = self.waiting.clone();
+        entries.extend(self.entries.iter().map(|(id, remembered)| (id.clone(), *remembered)));
+        Self { entries, waiting: BTreeMap::new() }
+    }
+
+    /// Takes up what an earlier run kept. What this run found already stays as it is.
+    pub fn restore(&mut self, stored: Self) {
+        self.waiting = stored.entries;
     }
 
     /// Conditions that are remembered, told or not yet.
@@ -65,7 +85,7 @@ impl FindingMemory {
     }
 
     fn next(&self, id: &str, candidate: &Candidate, now: Timestamp) -> Option<Remembered> {
-        let before = self.entries.get(id);
+        let before = self.before(id);
         let told = before.is_some_and(|before| before.told);
         if candidate.strength == Strength::Lingers && !told {
             return None;
@@ -73,6 +93,13 @@ impl FindingMemory {
         // A clock that was set back must not make a finding of the future.
         let since = before.map_or(now, |before| before.since.min(now));
         Some(Remembered { since, told: told || now - since >= candidate.condition.hold_seconds })
+    }
+
+    fn before(&self, id: &str) -> Option<&Remembered> {
+        self.entries.get(id).into_iter().chain(self.waiting.get(id)).min_by(|a, b| {
+            let since = a.since.total_cmp(&b.since);
+            b.told.cmp(&a.told).then(since)
+        })
     }
 
     /// A volume that was told to be an orphan and is claimed now was created over its data.
@@ -83,15 +110,44 @@ impl FindingMemory {
             }
             let candidate = subjects::reattached(view);
             let orphan = Candidate { condition: &conditions::VOLUME_ORPHANED, ..candidate.clone() };
-            let was_orphan = self.entries.get(&orphan.identity()).is_some_and(|before| before.told);
+            let was_orphan = self.before(&orphan.identity()).is_some_and(|before| before.told);
             let still_told = self
-                .entries
-                .get(&candidate.identity())
+                .before(&candidate.identity())
                 .is_some_and(|before| facts.now - before.since < TELL_REATTACHED);
             if was_orphan || still_told {
                 found.push(candidate);
             }
         }
+    }
+}
+
+/// Identity labels of the volumes and sandboxes that no attempt has measured yet.
+fn unmeasured(facts: &Facts<'_>) -> BTreeSet<(SubjectKind, Vec<String>)> {
+    let volumes = facts.snapshot.volumes.iter();
+    let volumes = volumes.map(|view| (subjects::of_volume(view), &view.measured));
+    let sandboxes = facts.snapshot.sandboxes.iter();
+    let sandboxes = sandboxes.map(|view| (subjects::of_sandbox(view), &view.measured));
+    volumes
+        .chain(sandboxes)
+        .filter(|(_, measured)| measured.sample.is_none() && measured.failure.is_none())
+        .map(|(subject, _)| (subject.kind, subject.values))
+        .collect()
+}
+
+/// Whether it is too early to say of an earlier run's condition that it is over. After a restart
+/// all is listed at once and measured only by and by.
+fn is_awaited(
+    id: &str,
+    unmeasured: &BTreeSet<(SubjectKind, Vec<String>)>,
+    facts: &Facts<'_>,
+) -> bool {
+    let Ok((kind, values)) = serde_json::from_str::<(String, Vec<String>)>(id) else {
+        return false;
+    };
+    match conditions::find(&kind).map(|condition| condition.subject) {
+        Some(SubjectKind::Filesystem) => facts.snapshot.filesystems.is_empty(),
+        Some(subject) => unmeasured.contains(&(subject, values)),
+        None => false,
     }
 }
 

@@ -5,6 +5,7 @@
 //! condition held for the hold time, and stays, once told, until the value is below the threshold
 //! by the margin, or the subject is gone.
 
+mod growth;
 mod host;
 mod memory;
 mod orphan;

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::judge::conditions::{self, Condition};
 use crate::judge::{spoken, spoken_bytes};
 use crate::model::{
-    Enforcement, FindingSubject, SandboxKind, SandboxState, SandboxView, SubjectKind, VolumeKind,
-    VolumeState, VolumeView,
+    Enforcement, FindingSubject, FullBy, Growth, SandboxKind, SandboxState, SandboxView,
+    SubjectKind, VolumeKind, VolumeState, VolumeView,
 };
 
+use super::growth::{self, Stages, fills};
 use super::{Candidate, Facts, limit, orphan_advice, percent, strength, subject};
 
 /// A subject that was over its quota stays so until it is below it by this part.
@@ -65,6 +66,10 @@ fn state(facts: &Facts<'_>, view: &VolumeView, found: &mut Vec<Candidate>) {
             let reason = format!("It was unclaimed when last that could be told: {}.", view.reason);
             found.push(orphan(reason).lingers());
         }
+        VolumeState::Unowned => {
+            let reason = format!("{}.", capitalised(&view.reason));
+            found.push(Candidate::new(&conditions::VOLUME_UNOWNED, of_volume(view), reason));
+        }
         VolumeState::Missing => {
             let reason = format!("{}.", capitalised(&view.reason));
             found.push(Candidate::new(&conditions::VOLUME_MISSING, of_volume(view), reason));
@@ -87,6 +92,7 @@ fn volume_quota(facts: &Facts<'_>, view: &VolumeView, found: &mut Vec<Candidate>
     };
     let near = Some(&conditions::VOLUME_NEAR_QUOTA);
     quota(facts, &numbers, near, over, || of_volume(view), found);
+    quota_fills(facts, &numbers, view.growth.as_ref(), growth::VOLUME, || of_volume(view), found);
 }
 
 struct Numbers {
@@ -125,6 +131,20 @@ fn quota(
     {
         tell(near, strength(ratio, threshold, margin));
     }
+}
+
+fn quota_fills(
+    facts: &Facts<'_>,
+    numbers: &Numbers,
+    growth: Option<&Growth>,
+    stages: Stages,
+    subject: impl Fn() -> FindingSubject,
+    found: &mut Vec<Candidate>,
+) {
+    // What is full already is told by another condition.
+    let Some(quota) = numbers.quota.filter(|quota| numbers.used < *quota) else { return };
+    let what = format!("Its quota ({} of {})", spoken_bytes(numbers.used), spoken_bytes(quota));
+    fills(facts, growth, FullBy::Quota, stages, &what, subject, found);
 }
 
 /// What enforcement does to whoever passes, or has passed, its quota.
@@ -328,6 +348,10 @@ fn sandbox_quota(facts: &Facts<'_>, view: &SandboxView, found: &mut Vec<Candidat
         enforcement: view.enforcement,
     };
     quota(facts, &numbers, near, over, || of_sandbox(view), found);
+    if near.is_some() {
+        let growth = view.growth.as_ref();
+        quota_fills(facts, &numbers, growth, growth::SANDBOX, || of_sandbox(view), found);
+    }
 }
 
 pub(super) fn of_volume(view: &VolumeView) -> FindingSubject {
@@ -341,7 +365,7 @@ pub(super) fn of_volume(view: &VolumeView) -> FindingSubject {
     subject(SubjectKind::Volume, values.map(str::to_string), name)
 }
 
-fn of_sandbox(view: &SandboxView) -> FindingSubject {
+pub(super) fn of_sandbox(view: &SandboxView) -> FindingSubject {
     let key = &view.sandbox.key;
     let name = match view.sandbox.framework_name.as_str() {
         "" if key.executor.is_empty() => key.container.clone(),

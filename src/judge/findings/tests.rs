@@ -120,6 +120,11 @@ struct Host {
     disagreements: Vec<Disagreement>,
     dropped: usize,
     debt: f64,
+    /// Hours until each subject is full, and by what.
+    subjects_full: Option<(f64, FullBy)>,
+    /// Hours until the filesystem is full.
+    filesystem_full: Option<f64>,
+    unowned: bool,
 }
 
 impl Default for Host {
@@ -151,6 +156,9 @@ impl Default for Host {
             disagreements: vec![],
             dropped: 0,
             debt: 0.0,
+            subjects_full: None,
+            filesystem_full: None,
+            unowned: false,
         }
     }
 }
@@ -212,7 +220,7 @@ impl Host {
         let paths = paths.chain(self.sandboxes.iter().map(|sandbox| sandbox.path.clone()));
         let filesystem_of: HashMap<PathBuf, PathBuf> =
             paths.chain([PathBuf::from("/w")]).map(|path| (path, PathBuf::from("/"))).collect();
-        assemble(Evidence {
+        let mut snapshot = assemble(Evidence {
             inventory: Arc::new(Inventory {
                 taken_at: now,
                 agent: Some(agent),
@@ -242,7 +250,28 @@ impl Host {
             now,
             grace: 600.0,
             sequence: 1,
-        })
+        });
+        let growth = |(hours, by): (f64, FullBy)| Growth {
+            bytes_per_second: GIB as f64 / 86_400.0,
+            window_seconds: 86_400.0,
+            confidence: 1.0,
+            full_at: Some(now + hours * 3_600.0),
+            full_by: Some(by),
+        };
+        for view in &mut snapshot.volumes {
+            view.growth = self.subjects_full.map(growth);
+            if self.unowned {
+                view.state = VolumeState::Unowned;
+                view.reason = "no registered framework uses the role db since 2h".into();
+            }
+        }
+        for view in &mut snapshot.sandboxes {
+            view.growth = self.subjects_full.map(growth);
+        }
+        for sample in &mut snapshot.filesystems {
+            sample.growth = self.filesystem_full.map(|hours| growth((hours, FullBy::Filesystem)));
+        }
+        snapshot
     }
 
     /// Takes a look, with the memory of former ones.
@@ -290,6 +319,9 @@ fn cases() -> Vec<(&'static str, &'static str, Host)> {
     // Its removal lies ahead: gc_delay counts from the end of the run.
     let just_ended = || Sandbox { modified: Some(NOW + 14.0 * 86_400.0), ..ended() };
     let running = || sandbox("a");
+    let by_quota = |host: Host, hours: f64| {
+        host.with(|host| host.subjects_full = Some((hours, FullBy::Quota)))
+    };
     vec![
         (
             "volume_near_quota",
@@ -305,6 +337,43 @@ fn cases() -> Vec<(&'static str, &'static str, Host)> {
             "volume_over_quota_unenforced",
             "11.0 GiB of 10.0 GiB (110 %); nothing enforces",
             unenforced(host().volume(claimed("v"), Some(11 * GIB))),
+        ),
+        (
+            "volume_fills_soon",
+            "Its quota (5.0 GiB of 10.0 GiB) is full in 23h at the pace of 1.0 GiB a day.",
+            by_quota(host().volume(claimed("v"), Some(5 * GIB)), 23.5),
+        ),
+        (
+            "volume_fills_now",
+            "is full in 3h at",
+            by_quota(host().volume(claimed("v"), Some(5 * GIB)), 3.5),
+        ),
+        (
+            "sandbox_fills_soon",
+            "Its quota (5.0 GiB of 10.0 GiB) is full in 23h",
+            by_quota(host().sandbox(running(), 5 * GIB), 23.5),
+        ),
+        ("sandbox_fills_now", "is full now at", by_quota(host().sandbox(running(), 5 * GIB), -0.5)),
+        (
+            "filesystem_fills_soon",
+            "It (80.0 GiB of 100.0 GiB left) is full in 23h",
+            host().volume(claimed("v"), Some(GIB)).sandbox(running(), GIB).with(|host| {
+                host.subjects_full = Some((23.5, FullBy::Filesystem));
+                host.filesystem_full = Some(23.5);
+            }),
+        ),
+        (
+            "filesystem_fills_now",
+            "is full in 2h at",
+            host().volume(claimed("v"), Some(GIB)).with(|host| {
+                host.subjects_full = Some((2.5, FullBy::Filesystem));
+                host.filesystem_full = Some(2.5);
+            }),
+        ),
+        (
+            "volume_unowned",
+            "No registered framework uses the role db",
+            host().volume(claimed("v"), Some(GIB)).with(|host| host.unowned = true),
         ),
         (
             "volume_orphaned",
@@ -593,6 +662,33 @@ fn what_is_well_or_only_seems_ill_stays_silent() {
                 None,
             ),
         ),
+        (
+            "full only the day after tomorrow",
+            host().volume(claimed("v"), Some(GIB)).sandbox(sandbox("a"), GIB).with(|host| {
+                host.subjects_full = Some((40.0, FullBy::Quota));
+                host.filesystem_full = Some(40.0);
+            }),
+        ),
+        (
+            "a subject's word on a filesystem that says nothing itself",
+            host()
+                .volume(claimed("v"), Some(GIB))
+                .sandbox(sandbox("a"), GIB)
+                .with(|host| host.subjects_full = Some((1.0, FullBy::Filesystem))),
+        ),
+        (
+            "a sandbox that fills a quota nobody enforces",
+            host().sandbox(sandbox("a"), GIB).with(|host| {
+                host.flags = vec![("isolation", "cgroups/cpu")];
+                host.subjects_full = Some((1.0, FullBy::Quota));
+            }),
+        ),
+        (
+            "a volume without a quota",
+            host()
+                .volume(Volume { quota_bytes: None, ..claimed("v") }, Some(GIB))
+                .with(|host| host.subjects_full = Some((1.0, FullBy::Quota))),
+        ),
         ("promised in full", host().with(|host| host.disk_mebibytes = 100.0 * 1024.0)),
         (
             "a finished sandbox over its quota",
@@ -722,4 +818,58 @@ fn hostile_names_keep_findings_apart() {
         .map(|finding| (finding.subject.values.clone(), finding.kind))
         .collect();
     assert_eq!(labels.len(), 2);
+}
+
+#[test]
+fn after_a_restart_a_finding_waits_for_its_first_measurement() {
+    let full = || Host::default().volume(claimed("v"), Some(11 * GIB));
+    let listed = || Host::default().volume(claimed("v"), None);
+    let mut memory = FindingMemory::default();
+    assert_eq!(kinds(&full().look(&mut memory, NOW)), ["volume_over_quota"]);
+    let restart = |memory: &FindingMemory| {
+        let text = serde_json::to_string(&memory.stored()).expect("plain data");
+        let mut after = FindingMemory::default();
+        after.restore(serde_json::from_str(&text).expect("what was written"));
+        after
+    };
+    let mut second = restart(&memory);
+    assert_eq!(listed().look(&mut second, NOW + 60.0), [], "not measured yet");
+    // Restarted once more before it was.
+    let mut third = restart(&second);
+    assert_eq!(listed().look(&mut third, NOW + 90.0), []);
+    let findings = full().look(&mut third, NOW + 120.0);
+    assert_eq!((kinds(&findings), findings[0].since), (vec!["volume_over_quota"], NOW));
+    // Measured and well, or gone: forgotten.
+    for host in [Host::default().volume(claimed("v"), Some(GIB)), Host::default()] {
+        let mut memory = restart(&memory);
+        assert_eq!(host.look(&mut memory, NOW + 60.0), []);
+        assert_eq!(memory.stored().len(), 0);
+        assert_eq!(full().look(&mut memory, NOW + 120.0)[0].since, NOW + 120.0);
+    }
+    let alien = r#"{"entries":{"no json":{"since":1.0,"told":true},"[\"x\",[\"y\"]]":{"since":1.0,"told":true}}}"#;
+    let mut memory = FindingMemory::default();
+    memory.restore(serde_json::from_str(alien).expect("plain data"));
+    full().look(&mut memory, NOW);
+    assert_eq!(memory.stored().len(), 1);
+}
+
+#[test]
+fn a_prediction_at_the_horizon_does_not_flap_and_one_that_is_over_its_quota_is_told_once() {
+    let mut memory = FindingMemory::default();
+    let mut look = |minute: f64, hours: f64| {
+        let host = Host::default()
+            .volume(claimed("v"), Some(5 * GIB))
+            .with(|host| host.subjects_full = Some((hours, FullBy::Quota)));
+        kinds(&host.look(&mut memory, NOW + minute * 60.0))
+    };
+    assert_eq!(look(0.0, 24.1), [""; 0]);
+    assert_eq!(look(1.0, 23.9), [""; 0]);
+    assert_eq!(look(11.0, 23.9), ["volume_fills_soon"]);
+    assert_eq!(look(12.0, 26.9), ["volume_fills_soon"], "within the margin");
+    assert_eq!(look(13.0, 4.1), ["volume_fills_soon"]);
+    assert_eq!(look(14.0, 27.1), [""; 0]);
+    let over = Host::default()
+        .volume(claimed("v"), Some(11 * GIB))
+        .with(|host| host.subjects_full = Some((0.0, FullBy::Quota)));
+    assert_eq!(kinds(&over.settled()), ["volume_over_quota"]);
 }

@@ -9,9 +9,11 @@ mod histories;
 mod history;
 mod predict;
 mod slope;
+mod stored;
 
 pub use histories::Histories;
 pub use history::{Bucket, History};
+pub use stored::StoredHistories;
 
 use crate::model::{FullBy, Growth};
 

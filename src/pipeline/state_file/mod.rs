@@ -84,7 +84,10 @@ impl StateFile {
     /// A section that was read could not be understood: the history it held starts anew.
     pub fn distrust(&mut self, section: &str, why: &str, now: Timestamp) {
         let path = self.config.path.join("state");
-        let text = format!("{}: section {section}: {why}. History starts anew", path.display());
+        let mut text = format!("{}: section {section}: {why}. History starts anew", path.display());
+        if let Some((before, _)) = &self.anew {
+            text = format!("{before}; {text}");
+        }
         self.anew = Some((text, now));
     }
 

@@ -151,7 +151,8 @@ fn data_outside_the_resources_is_found_with_its_holders() {
     host.external.insert(identity(&csi), place(None));
 
     let joined = host.join();
-    let found: Vec<(&str, &str, &str, Vec<(&str, &str, bool)>)> = joined
+    type Mounted<'a> = (&'a str, &'a str, bool);
+    let found: Vec<(&str, &str, &str, Vec<Mounted<'_>>)> = joined
         .volumes
         .iter()
         .filter(|volume| volume.disk_type == DiskType::External)

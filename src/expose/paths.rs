@@ -1,26 +1,17 @@
 //! Paths as text.
 
 use std::borrow::Cow;
-use std::fmt::Write;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+
+use crate::host::names::escape_name;
 
 /// A path as UTF-8: bytes that are not part of valid UTF-8 become `\xNN`, so that two different
 /// paths stay different and a person can tell which file it is.
 pub fn display(path: &Path) -> Cow<'_, str> {
-    let bytes = path.as_os_str().as_bytes();
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return Cow::Borrowed(text);
+    match path.to_str() {
+        Some(text) => Cow::Borrowed(text),
+        None => Cow::Owned(escape_name(path.as_os_str())),
     }
-    let mut out = String::with_capacity(bytes.len() + 8);
-    for chunk in bytes.utf8_chunks() {
-        out.push_str(chunk.valid());
-        for byte in chunk.invalid() {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "\\x{byte:02x}");
-        }
-    }
-    Cow::Owned(out)
 }
 
 /// The same for a path that may be absent: the empty string, as labels say "absent".
@@ -31,6 +22,7 @@ pub fn display_or_empty(path: Option<&Path>) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
 
     use super::*;
 

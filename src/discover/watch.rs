@@ -6,7 +6,8 @@
 //! is the net below it.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use notify::event::ModifyKind;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
@@ -15,6 +16,10 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 pub struct DirectoryWatch {
     watcher: RecommendedWatcher,
     watched: BTreeSet<PathBuf>,
+    added: usize,
+    /// Paths that were removed or moved away: an inotify watch goes with its directory, so one made
+    /// anew under the same name must be watched anew.
+    gone: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 /// A directory that could not be watched.
@@ -33,14 +38,23 @@ impl DirectoryWatch {
     /// # Errors
     /// When the kernel gives no inotify instance (`fs.inotify.max_user_instances`).
     pub fn new(wake: impl Fn() + Send + 'static) -> Result<Self, WatchError> {
+        let gone: Arc<Mutex<BTreeSet<PathBuf>>> = Arc::default();
+        let lost = Arc::clone(&gone);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if let Ok(event) = &event
+                && matters(&event.kind)
+                && !event.kind.is_create()
+            {
+                let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
+                lost.extend(event.paths.iter().cloned());
+            }
             // An error (a lost queue) is a reason to look again, too.
             if event.map_or(true, |event| matters(&event.kind)) {
                 wake();
             }
         })
         .map_err(|error| WatchError { path: PathBuf::new(), reason: words(&error) })?;
-        Ok(Self { watcher, watched: BTreeSet::new() })
+        Ok(Self { watcher, watched: BTreeSet::new(), added: 0, gone })
     }
 
     /// Makes `wanted` the set of watched directories. Returns what could not be watched; a
@@ -48,6 +62,13 @@ impl DirectoryWatch {
     ///
     /// Blocks on each new directory as `inotify_add_watch` does: call it for mounts that answer.
     pub fn set(&mut self, wanted: &BTreeSet<PathBuf>) -> Vec<WatchError> {
+        let gone = std::mem::take(&mut *self.gone.lock().unwrap_or_else(PoisonError::into_inner));
+        for path in gone {
+            if self.watched.remove(&path) {
+                // Fails when the watch went with its directory.
+                let _ = self.watcher.unwatch(&path);
+            }
+        }
         let stale: Vec<PathBuf> = self.watched.difference(wanted).cloned().collect();
         for path in stale {
             // Fails when the directory is gone, and the watch with it.
@@ -56,10 +77,12 @@ impl DirectoryWatch {
         }
         let fresh: Vec<PathBuf> = wanted.difference(&self.watched).cloned().collect();
         let mut errors = Vec::new();
+        self.added = 0;
         for path in fresh {
             match self.watcher.watch(&path, RecursiveMode::NonRecursive) {
                 Ok(()) => {
                     self.watched.insert(path);
+                    self.added += 1;
                 }
                 Err(error) if is_gone(&error) => {}
                 Err(error) => errors.push(WatchError { path, reason: words(&error) }),
@@ -68,11 +91,9 @@ impl DirectoryWatch {
         errors
     }
 
-    /// Forgets directories that were removed and made again under the same name, so that the next
-    /// [`set`](Self::set) watches the new ones: an inotify watch dies with its directory.
-    pub fn forget(&mut self, path: &Path) {
-        let _ = self.watcher.unwatch(path);
-        self.watched.remove(path);
+    /// How many directories the last [`set`](Self::set) began to watch, those made anew included.
+    pub fn added(&self) -> usize {
+        self.added
     }
 
     /// How many directories are watched.
@@ -142,5 +163,28 @@ mod tests {
 
         watch.set(&BTreeSet::new());
         assert!(watch.is_empty());
+    }
+
+    #[test]
+    fn a_directory_made_anew_under_the_same_name_is_watched_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let inner = dir.path().join("role");
+        std::fs::create_dir(&inner).unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let mut watch = DirectoryWatch::new(move || {
+            let _ = sender.send(());
+        })
+        .unwrap();
+        let wanted = BTreeSet::from([dir.path().to_path_buf(), inner.clone()]);
+        assert!(watch.set(&wanted).is_empty());
+        std::fs::remove_dir(&inner).unwrap();
+        std::fs::create_dir(&inner).unwrap();
+        let quiet = |limit| while receiver.recv_timeout(limit).is_ok() {};
+        quiet(Duration::from_millis(300));
+        assert!(watch.set(&wanted).is_empty());
+        assert_eq!((watch.len(), watch.added()), (2, 1));
+        quiet(Duration::from_millis(300));
+        std::fs::create_dir(inner.join("volume")).unwrap();
+        receiver.recv_timeout(Duration::from_secs(5)).expect("woken by what is in the new one");
     }
 }

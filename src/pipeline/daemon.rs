@@ -319,9 +319,8 @@ impl Shared {
             .filter(|path| !stuck.iter().any(|mount| path.starts_with(&mount.mount_point)))
             .cloned()
             .collect();
-        let before = watch.len();
         let errors = watch.set(&wanted);
-        if watch.len() > before {
+        if watch.added() > 0 {
             // Something may have appeared between the listing and the new watch.
             self.discover.raise();
         }

@@ -13,7 +13,7 @@ pub type Inode = (u32, u32, u64);
 pub struct Round {
     /// The agent; absent when none was found or configured.
     pub agent: Option<Agent>,
-    /// Volumes, sorted by key.
+    /// Volumes; of two that are one directory, the one that counts comes first.
     pub volumes: Vec<Volume>,
     /// The directory behind each volume, where it was looked at.
     pub inodes: HashMap<VolumeKey, Inode>,

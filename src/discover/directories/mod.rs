@@ -50,8 +50,9 @@ impl DirectoriesSource {
             }
             for seen in &matches.found {
                 let found = volume(config, &seen.path, Presence::Present, Some(seen), &mounts);
-                // The first entry that matches a directory is the one that counts.
-                if round.volumes.iter().all(|known| known.key != found.key) {
+                // The first entry that matches a directory is the one that counts: of two with
+                // different names, because `unite` keeps the first.
+                if !round.inodes.contains_key(&found.key) {
                     round.inodes.insert(found.key.clone(), seen.inode);
                     round.volumes.push(found);
                 }
@@ -59,7 +60,6 @@ impl DirectoriesSource {
             errors.extend(matches.errors);
             round.watch.extend(matches.watch);
         }
-        round.volumes.sort_by(|a, b| a.key.cmp(&b.key));
         let health = if errors.is_empty() { SourceHealth::Ok } else { SourceHealth::Partial };
         round.sources.push(SourceReport {
             name: "directories",

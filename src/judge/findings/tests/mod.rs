@@ -41,6 +41,7 @@ fn volume(id: &str, claims: Claims) -> Volume {
         holders: vec![],
         mounts: vec![],
         created: Some(NOW - 1e6),
+        unused_after: None,
     }
 }
 

@@ -40,6 +40,8 @@ impl Config {
         within("filesystems.timeout", self.filesystems.timeout, Duration::from_millis(10), HOUR)?;
         absolute("storage.path", Some(&self.storage.path))?;
         within("orphans.grace", self.orphans.grace, Duration::ZERO, 366 * DAY)?;
+        let interval = self.orphans.open_files_interval;
+        within("orphans.open_files_interval", interval, SECOND, DAY)?;
         within("usage.max_age", self.usage.max_age, SECOND, 366 * DAY)?;
         budget("usage.cpu_budget", self.usage.cpu_budget, cores)?;
         budget("usage.bootstrap_cpu_budget", self.usage.bootstrap_cpu_budget, cores)?;

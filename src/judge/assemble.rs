@@ -127,6 +127,7 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
                 growth: growth(&subject, &filesystem),
                 history: memory.volume(&found.key),
                 filesystem,
+                open_files: None,
                 volume: found.clone(),
             }
         })

@@ -10,6 +10,7 @@ mod finding;
 mod growth;
 mod history;
 mod inventory;
+mod open_files;
 mod resource;
 mod sample;
 mod sandbox;
@@ -22,12 +23,13 @@ pub use history::{History, Peak, QuotaChange, RoleOwners};
 pub use inventory::{
     Agent, Disagreement, DiskType, Inventory, SourceError, SourceHealth, SourceKind, SourceReport,
 };
+pub use open_files::{FileUser, HeldOpen, OpenFiles};
 pub use resource::{
     DiskInfo, DiskSource, Persistence, Quantity, Reservation, ReservationKind, Resource, VolumeSpec,
 };
 pub use sample::{
-    FilesystemSample, FilesystemUsage, KernelLimit, MeasureFailure, Measured, Method, Subject,
-    UsageSample,
+    FilesystemSample, FilesystemUsage, KernelLimit, MeasureFailure, Measured, Method, NewestChange,
+    Subject, UsageSample,
 };
 pub use sandbox::{
     Containerizer, ExecutorKind, Sandbox, SandboxKey, SandboxKind, SandboxState, TaskRef,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::model::{
     CollectorRun, FilesystemSample, GcView, Inventory, Measured, Presence, RoleOwners, SandboxKind,
-    SandboxState, SandboxView, Snapshot, Subject, Timestamp, VolumeKind, VolumeView,
+    SandboxState, SandboxView, Snapshot, Subject, Timestamp, Volume, VolumeKind, VolumeView,
 };
 
 use super::attribution::{Share, explained};
@@ -106,12 +106,22 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
             (view.sandbox.key.container.as_str(), running)
         })
         .collect();
+    let lost: Vec<&Volume> = inventory
+        .volumes
+        .iter()
+        .filter(|found| {
+            found.kind == VolumeKind::Persistent
+                && found.claims.claimed()
+                && found.presence != Presence::Present
+        })
+        .collect();
     let volumes: Vec<VolumeView> = inventory
         .volumes
         .iter()
         .map(|found| {
             let runs = |container: &str| running.get(container).copied().flatten();
             let verdict = volume::judge(found, runs, memory, now, grace);
+            let verdict = volume::with_lost(verdict, found, &lost);
             let verdict = volume::with_owners(verdict, found, owners, memory, now, grace);
             let subject = Subject::Volume(found.key.clone());
             let filesystem = filesystem_of(found.path.as_deref());

@@ -100,6 +100,9 @@ struct Found<'a> {
     listed: HashSet<Option<&'a Path>>,
     roots: HashMap<PathBuf, String>,
     static_roles: HashMap<String, String>,
+    /// Everywhere something is mounted; nothing follows when the table could not be read.
+    mounted: HashSet<&'a Path>,
+    has_mounts: bool,
 }
 
 impl<'a> Found<'a> {
@@ -136,6 +139,13 @@ impl<'a> Found<'a> {
             listed: layout.listed_disks.iter().map(|root| root.as_deref()).collect(),
             roots,
             static_roles,
+            mounted: witnesses
+                .mounts
+                .entries
+                .iter()
+                .map(|entry| entry.mount_point.as_path())
+                .collect(),
+            has_mounts: !witnesses.mounts.entries.is_empty(),
         }
     }
 
@@ -159,6 +169,10 @@ impl<'a> Found<'a> {
     ) -> (Presence, Option<Timestamp>) {
         if let DiskSource::Mount { .. } = source {
             return match self.mount_roots.get(path) {
+                // An empty mount point is not the disk.
+                Some(disk) if self.has_mounts && !disk.mounted && !self.mounted.contains(path) => {
+                    (Presence::Missing, None)
+                }
                 Some(MountRoot { dir: Some(dir), .. }) => {
                     (Presence::Present, dir.born.or(Some(dir.modified)))
                 }

@@ -154,6 +154,13 @@ impl<'a> Found<'a> {
         self.roots.get(root).cloned().unwrap_or_else(|| root.display().to_string())
     }
 
+    /// Neither the directory itself nor the mount table shows a mount there.
+    fn is_unmounted(&self, disk: &MountRoot, path: &Path) -> bool {
+        let Some(dir) = &disk.dir else { return false };
+        let shown = self.mounted.contains(path) || self.mounted.contains(dir.path.as_path());
+        self.has_mounts && !disk.mounted && !shown
+    }
+
     fn own_filesystem(&self, source: &DiskSource, work_dir: &Path) -> bool {
         matches!(source, DiskSource::Mount { .. })
             && place::disk_root(work_dir, source)
@@ -170,9 +177,7 @@ impl<'a> Found<'a> {
         if let DiskSource::Mount { .. } = source {
             return match self.mount_roots.get(path) {
                 // An empty mount point is not the disk.
-                Some(disk) if self.has_mounts && !disk.mounted && !self.mounted.contains(path) => {
-                    (Presence::Missing, None)
-                }
+                Some(disk) if self.is_unmounted(disk, path) => (Presence::Missing, None),
                 Some(MountRoot { dir: Some(dir), .. }) => {
                     (Presence::Present, dir.born.or(Some(dir.modified)))
                 }

@@ -7,6 +7,7 @@
 //! helper, run as an ordinary user.
 #![allow(unsafe_code)] // Plimsoll only reads: tags, limits and the clock are set here, by raw calls.
 
+mod clock;
 #[path = "../../tests/support/daemon.rs"]
 #[allow(dead_code)]
 mod daemon;
@@ -24,7 +25,8 @@ use std::time::Instant;
 use report::Report;
 
 /// What there is to run, by name.
-const SCENARIOS: [(&str, fn(&mut Report)); 2] = [("quota", quota::run), ("faults", faults::run)];
+const SCENARIOS: [(&str, fn(&mut Report)); 3] =
+    [("quota", quota::run), ("faults", faults::run), ("clock", clock::run)];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

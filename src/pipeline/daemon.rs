@@ -28,8 +28,8 @@ use crate::judge::{Evidence, Memory, assemble};
 use crate::measure::targets;
 use crate::measure::usage::{MeterStats, UsageConfig, UsageMeter};
 use crate::model::{
-    CollectorRun, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceError, SourceHealth,
-    SourceReport, Timestamp,
+    ClockStep, CollectorRun, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceError,
+    SourceHealth, SourceReport, Timestamp,
 };
 
 use super::filesystems::Filesystems;
@@ -49,8 +49,6 @@ const LEAST_PUBLISH_GAP: Duration = Duration::from_millis(100);
 const SAVE_EVERY: Duration = Duration::from_secs(60);
 /// How long the first round of discovery waits for the history of earlier runs.
 const HISTORY_PATIENCE: Duration = Duration::from_secs(1);
-/// A step of the wall clock that is more than its ordinary correction, in seconds.
-const CLOCK_JUMP: f64 = 5.0;
 /// Section of the state file that holds the memory.
 const MEMORY: &str = "memory";
 /// Section that holds since when each condition holds.
@@ -116,6 +114,7 @@ struct State {
     filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
     collectors: BTreeMap<&'static str, CollectorRun>,
     log: OnceLog,
+    clock: Option<(Instant, Timestamp)>,
 }
 
 impl Daemon {
@@ -275,7 +274,7 @@ impl Shared {
         let table = self.guard.table();
         self.meter.set_targets(targets::plan(&inventory, &table, &self.roots));
         let mut state = self.state();
-        let at = inventory.taken_at;
+        let at = self.look_at_clock(&mut state);
         if let Some(owners) = self.fresh_owners(&state) {
             state.memory.observe_owners(&owners, at);
         }
@@ -397,10 +396,10 @@ impl Shared {
     }
 
     fn assemble(&self, sequence: u64) -> Snapshot {
-        let usage = self.meter.results();
         let config = self.config.load();
         let mut state = self.state();
-        let now = now();
+        let now = self.look_at_clock(&mut state);
+        let usage = self.meter.results();
         let owners = self.fresh_owners(&state);
         let state = &mut *state;
         state.histories.observe(&state.inventory, &usage, &state.filesystems);
@@ -421,6 +420,32 @@ impl Shared {
         let snapshot = assemble(evidence);
         state.memory.observe_states(&snapshot);
         snapshot
+    }
+
+    /// The time. Looked at before anything remembered is compared with it: should somebody have set
+    /// the clock, that goes along.
+    fn look_at_clock(&self, state: &mut State) -> Timestamp {
+        let (instant, now) = (Instant::now(), now());
+        let before = state.clock.replace((instant, now));
+        let step = before.and_then(|(looked, time)| {
+            ClockStep::between(time, now, instant.duration_since(looked).as_secs_f64())
+        });
+        if let Some(step) = step {
+            tracing::warn!(
+                seconds = step.seconds(),
+                "The wall clock was set; ages and grace periods go on as before"
+            );
+            self.meter.clock_stepped(&step);
+            state.memory.clock_stepped(&step);
+            state.findings.clock_stepped(&step);
+            state.histories.clock_stepped(&step);
+            for usage in state.filesystems.iter_mut().filter_map(|sample| sample.usage.as_mut()) {
+                step.shift_old(&mut usage.measured_at);
+            }
+            // Times of the inventory, too, are told anew.
+            self.discover.raise();
+        }
+        now
     }
 
     /// What the master said, unless it is older than three intervals.
@@ -463,7 +488,6 @@ impl Shared {
     fn keep_state_for_ever(&self) {
         let storage = self.config.load().storage.clone();
         let mut file = StateFile::new(storage, Arc::clone(&self.guard));
-        let mut clock = (Instant::now(), now());
         loop {
             let stopping = self.stopping();
             let time = now();
@@ -473,12 +497,6 @@ impl Shared {
                 self.restore(&mut file, &sections, time);
             }
             self.history.raise();
-            // What the wall clock gained on the one that only goes forward.
-            let jumped = (time - clock.1) - clock.0.elapsed().as_secs_f64();
-            if jumped > CLOCK_JUMP {
-                self.state().memory.clock_jumped(jumped);
-            }
-            clock = (Instant::now(), time);
             if file.is_open() {
                 file.save(self.sections());
             }

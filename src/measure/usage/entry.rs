@@ -10,7 +10,7 @@ use super::order::Candidate;
 use super::quota::{Distrust, Probe, Record as ProjectRecord, verdict};
 use super::target::{How, Target};
 use super::walk::{Totals, Walk};
-use crate::model::{MeasureFailure, Measured, Method, Subject, Timestamp, UsageSample};
+use crate::model::{ClockStep, MeasureFailure, Measured, Method, Subject, Timestamp, UsageSample};
 
 /// Where refreshes go between, a full pass comes once in so many times the age asked for.
 const RECONCILE_EVERY: u32 = 10;
@@ -247,6 +247,18 @@ impl Book {
         let fresh =
             || Arc::new(records.iter().map(|(s, r)| (s.clone(), r.measured.clone())).collect());
         Arc::clone(self.snapshot.get_or_insert_with(fresh))
+    }
+
+    pub(super) fn clock_stepped(&mut self, step: &ClockStep) {
+        for record in self.records.values_mut() {
+            let failures = [&mut record.statfs_failure, &mut record.walk_failure];
+            failures.into_iter().flatten().for_each(|failure| step.shift_old(&mut failure.at));
+            if let Some(sample) = &mut record.measured.sample {
+                step.shift_old(&mut sample.measured_at);
+            }
+            record.settle();
+        }
+        self.snapshot = None;
     }
 
     pub(super) fn forget(&mut self, gone: impl Fn(&Subject) -> bool) {

@@ -15,6 +15,7 @@ mod disks;
 mod faults;
 mod files;
 mod host;
+mod instructions;
 mod quota;
 mod report;
 
@@ -25,8 +26,12 @@ use std::time::Instant;
 use report::Report;
 
 /// What there is to run, by name.
-const SCENARIOS: [(&str, fn(&mut Report)); 3] =
-    [("quota", quota::run), ("faults", faults::run), ("clock", clock::run)];
+const SCENARIOS: [(&str, fn(&mut Report)); 4] = [
+    ("quota", quota::run),
+    ("faults", faults::run),
+    ("clock", clock::run),
+    ("instructions", instructions::run),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

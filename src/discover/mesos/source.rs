@@ -16,14 +16,14 @@ use crate::host::Roots;
 use crate::host::guard::{Guard, GuardError};
 use crate::host::mounts::MountTable;
 use crate::model::{
-    Agent, Disagreement, DiskSource, Presence, Sandbox, SourceError, SourceReport, Volume, Witness,
+    Agent, ContainerRef, Disagreement, DiskSource, Presence, Sandbox, SourceError, SourceReport, Volume, Witness,
 };
 
 use super::facts::{ApiFacts, CheckpointFacts, LayoutFacts, RuntimeFacts};
 use super::join::{self, ExternalPlaces, Joined, Witnesses};
 use super::layout::LayoutOptions;
 use super::settings::{Resolved, api_config};
-use super::{api, checkpoint, dirs, external_places, layout, report, runtime, watched};
+use super::{api, checkpoint, containers, dirs, external_places, layout, report, runtime, watched};
 
 /// What one round found.
 #[derive(Debug, Default)]
@@ -34,6 +34,8 @@ pub struct Round {
     pub volumes: Vec<Volume>,
     /// Sandboxes, sorted by key.
     pub sandboxes: Vec<Sandbox>,
+    /// Containers that run, for the measurement of their I/O.
+    pub containers: Vec<ContainerRef>,
     /// What became of each witness.
     pub sources: Vec<SourceReport>,
     /// Where they disagree.
@@ -168,9 +170,11 @@ impl MesosSource {
             report::runtime(&resolved.runtime_dir.value, &runtime),
         ];
         sources.push(report::mount_table(&self.roots, &mounts, self.guard.table_error()));
+        let containers = containers::running(&joined, &api, &runtime);
         Round {
             agent: Some(joined.agent),
             volumes: joined.volumes,
+            containers,
             sandboxes: joined.sandboxes,
             sources,
             disagreements: joined.disagreements,

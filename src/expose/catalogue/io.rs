@@ -57,7 +57,7 @@ families! {
         "Seconds during which every task of the container that was not idle waited for I/O (PSI, full).";
     DELAY = Counter "plimsoll_container_io_delay_seconds_total", Some("seconds"), CONTAINER, [], PER_CONTAINER,
         "Seconds the container's threads waited for block I/O, added over all threads, as far as they were seen \
-         alive (every 15 s). No series where the kernel's delay accounting is off.";
+         alive (every 10 s). No series where the kernel's delay accounting is off.";
     INFO = Info "plimsoll_container_io_info", None, CONTAINER, ["cgroup_version", "group"], PER_CONTAINER,
         "Control group the numbers come from.";
 }

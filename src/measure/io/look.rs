@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::host::MountTable;
-use crate::model::{CgroupVersion, ContainerRef};
+use crate::model::{CgroupVersion, ContainerRef, SandboxKey};
 
 use super::IoMeter;
 use super::cgroup::{
@@ -19,8 +19,9 @@ use super::points::LimitPoint;
 const SELDOM: u64 = 4;
 
 impl IoMeter {
-    /// Finds the groups of these containers and of Docker's, and reads what changes seldom.
-    pub fn look(&mut self, containers: &[ContainerRef], table: &MountTable) {
+    /// Finds the groups of these containers and of Docker's, and reads what changes seldom. Tells
+    /// whether a group was there whose owner could not be told yet.
+    pub fn look(&mut self, containers: &[ContainerRef], table: &MountTable) -> bool {
         let hierarchies = Hierarchies::find(table, &self.roots);
         if hierarchies != self.hierarchies {
             self.hierarchies = hierarchies;
@@ -28,7 +29,8 @@ impl IoMeter {
             self.points.clear();
             self.limit_files.clear();
         }
-        let found = self.finder.find(containers, &self.hierarchies, &self.roots);
+        let known = |key: &SandboxKey| self.entries.get(key).map(|entry| entry.found.clone());
+        let found = self.finder.find(containers, known, &self.hierarchies, &self.roots);
         self.take(found);
         self.read_limits();
         self.accounting = Accounting::of(&self.roots);
@@ -39,6 +41,7 @@ impl IoMeter {
             self.names.clear();
         }
         self.looks += 1;
+        self.finder.unresolved
     }
 
     fn take(&mut self, found: Vec<(ContainerRef, Found)>) {

@@ -1,6 +1,6 @@
 //! Block I/O of containers, from their control groups.
 //!
-//! Three cadences. A *look* (15 s) finds the groups, reads their limits and what their threads
+//! Three cadences. A *look* (10 s) finds the groups, reads their limits and what their threads
 //! waited. A *pass* (`io.interval`) reads what every group counted, through kept descriptors. A
 //! *sample* (`io.sample_interval`, about a second) reads the groups that have a limit and adds up
 //! the seconds during which their use stood at it.
@@ -33,7 +33,7 @@ use entry::{Around, Entry};
 use points::{LimitPoint, counted};
 
 /// Seconds between two looks for groups and limits.
-pub const LOOK_EVERY: f64 = 15.0;
+pub const LOOK_EVERY: f64 = 10.0;
 
 /// Measures the I/O of containers. Belongs to one thread; nothing in it waits.
 pub struct IoMeter {

@@ -13,6 +13,8 @@ use super::Shared;
 
 /// Value of the label `collector`.
 pub(super) const COLLECTOR: &str = "io";
+/// When to look again for the owner of a group that has no process yet.
+const SOON: Duration = Duration::from_secs(1);
 /// How long the thread sleeps while there is nothing to do; a signal wakes it.
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -35,8 +37,8 @@ impl Shared {
             let started = Instant::now();
             if due.look <= started {
                 let containers = Arc::clone(&self.state().inventory);
-                meter.look(&containers.containers, &self.guard.table());
-                due.look = started + Duration::from_secs_f64(LOOK_EVERY);
+                let soon = meter.look(&containers.containers, &self.guard.table());
+                due.look = started + if soon { SOON } else { Duration::from_secs_f64(LOOK_EVERY) };
             }
             if meter.has_limits() && due.sample <= started {
                 meter.sample();

@@ -34,13 +34,17 @@ impl Found {
 pub struct Finder {
     /// Docker ids to the Mesos container whose sandbox is mounted into it; `None`: none is.
     sandbox_of: HashMap<String, Option<String>>,
+    /// A group was there whose owner could not be told yet.
+    pub unresolved: bool,
 }
 
 impl Finder {
     /// Finds the groups of all containers, and adds the Docker containers that no source names.
+    /// `known` tells of a container whose groups are known and still there.
     pub fn find(
         &mut self,
         containers: &[ContainerRef],
+        known: impl Fn(&SandboxKey) -> Option<Found>,
         hierarchies: &Hierarchies,
         roots: &Roots,
     ) -> Vec<(ContainerRef, Found)> {
@@ -53,7 +57,10 @@ impl Finder {
         let mut found = Vec::new();
         for container in containers {
             let id = container.key.container.as_str();
-            let mut groups = by_process(container, roots);
+            let mut groups = known(&container.key).unwrap_or_default();
+            if groups.is_empty() {
+                groups = by_process(container, roots);
+            }
             if groups.is_empty() {
                 groups = by_path(container, hierarchies);
             }
@@ -108,6 +115,7 @@ impl Finder {
                 }
             }
         }
+        self.unresolved = false;
         self.sandbox_of.retain(|id, _| groups.contains_key(id));
         let mut groups: Vec<DockerGroup> = groups.into_values().collect();
         groups.retain_mut(|group| {
@@ -117,6 +125,7 @@ impl Finder {
             };
             let Some(sandbox) = known else {
                 // No process yet, or its mounts are not to be read: it is looked at again.
+                self.unresolved = true;
                 return false;
             };
             self.sandbox_of.insert(group.id.clone(), sandbox.clone());

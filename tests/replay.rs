@@ -50,6 +50,7 @@ fn discover(scene: &replay::Scene, mode: Mode, config: MesosConfig) -> Snapshot 
         disagreements: round.disagreements,
     };
     assemble(Evidence {
+        io: Default::default(),
         inventory: Arc::new(inventory),
         memory: &Memory::default(),
         owners: None,

@@ -203,8 +203,8 @@ impl Default for FilesystemsConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IoConfig {
-    /// Whether to measure it.
-    pub enabled: bool,
+    /// Whether to measure it: `auto` where there are control groups that count I/O.
+    pub enabled: Enabled,
     /// Pause between two readings of what the containers' groups counted.
     #[serde(with = "duration")]
     pub interval: Duration,
@@ -216,7 +216,7 @@ pub struct IoConfig {
 impl Default for IoConfig {
     fn default() -> Self {
         Self {
-            enabled: true,
+            enabled: Enabled::Auto,
             interval: Duration::from_secs(5),
             sample_interval: Duration::from_secs(1),
         }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::{
-    CollectorRun, ContainerIo, FilesystemSample, GcView, Inventory, Measured, Presence, RoleOwners, SandboxKind,
-    SandboxState, SandboxView, Snapshot, Subject, Timestamp, VolumeKind, VolumeView,
+    CollectorRun, ContainerIo, FilesystemSample, GcView, Inventory, Measured, Presence, RoleOwners,
+    SandboxKind, SandboxState, SandboxView, Snapshot, Subject, Timestamp, VolumeKind, VolumeView,
 };
 
 use super::attribution::{Share, explained};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    ContainerIo, Enforcement, FilesystemSample, Finding, Growth, History, Inventory, Measured, OrphanReason,
-    Sandbox, SandboxState, Timestamp, Volume, VolumeState,
+    ContainerIo, Enforcement, FilesystemSample, Finding, Growth, History, Inventory, Measured,
+    OrphanReason, Sandbox, SandboxState, Timestamp, Volume, VolumeState,
 };
 
 /// A volume with what was measured and judged of it.

@@ -25,7 +25,9 @@ pub(super) fn running(
     // The API's word goes over the file's.
     let pids: HashMap<&str, u32> = from_runtime
         .filter_map(|container| Some((container.container.as_str(), container.pid?)))
-        .chain(from_api.filter_map(|container| Some((container.container.as_str(), container.pid?))))
+        .chain(
+            from_api.filter_map(|container| Some((container.container.as_str(), container.pid?))),
+        )
         .collect();
     let root = joined.agent.flags.get("cgroups_root").map_or(DEFAULT_ROOT, String::as_str);
     joined

@@ -16,7 +16,8 @@ use crate::host::Roots;
 use crate::host::guard::{Guard, GuardError};
 use crate::host::mounts::MountTable;
 use crate::model::{
-    Agent, ContainerRef, Disagreement, DiskSource, Presence, Sandbox, SourceError, SourceReport, Volume, Witness,
+    Agent, ContainerRef, Disagreement, DiskSource, Presence, Sandbox, SourceError, SourceReport,
+    Volume, Witness,
 };
 
 use super::facts::{ApiFacts, CheckpointFacts, LayoutFacts, RuntimeFacts};

@@ -6,8 +6,8 @@ use std::ffi::OsStr;
 
 use crate::judge::conditions;
 use crate::model::{
-    ContainerIo, Enforcement, FilesystemSample, Measured, SandboxKind, SandboxState, SandboxView, Snapshot,
-    VolumeState, VolumeView,
+    ContainerIo, Enforcement, FilesystemSample, Measured, SandboxKind, SandboxState, SandboxView,
+    Snapshot, VolumeState, VolumeView,
 };
 
 /// Series of one volume within its quota, beside those of its holders, when every value is known.

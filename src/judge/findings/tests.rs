@@ -118,6 +118,7 @@ struct Host {
     reserved: bool,
     sources: Vec<SourceReport>,
     disagreements: Vec<Disagreement>,
+    io: Vec<ContainerIo>,
     dropped: usize,
     debt: f64,
     /// Hours until each subject is full, and by what.
@@ -153,6 +154,7 @@ impl Default for Host {
             recovering: false,
             reserved: false,
             sources: vec![],
+            io: vec![],
             disagreements: vec![],
             dropped: 0,
             debt: 0.0,
@@ -221,11 +223,13 @@ impl Host {
         let filesystem_of: HashMap<PathBuf, PathBuf> =
             paths.chain([PathBuf::from("/w")]).map(|path| (path, PathBuf::from("/"))).collect();
         let mut snapshot = assemble(Evidence {
+            io: Arc::new(self.io.clone()),
             inventory: Arc::new(Inventory {
                 taken_at: now,
                 agent: Some(agent),
                 volumes: self.volumes.clone(),
                 sandboxes: self.sandboxes.clone(),
+                containers: Vec::new(),
                 sources: self.sources.clone(),
                 disagreements: self.disagreements.clone(),
             }),
@@ -546,7 +550,10 @@ fn cases() -> Vec<(&'static str, &'static str, Host)> {
 #[test]
 fn each_condition_fires_alone_with_its_numbers() {
     let mut fired = BTreeSet::from(["volume_reattached"]); // has a test of its own below
-    for (kind, words, host) in cases() {
+    let io = io_cases::troubles()
+        .into_iter()
+        .map(|(kind, words, io)| (kind, words, Host { io, ..Host::default() }));
+    for (kind, words, host) in cases().into_iter().chain(io) {
         let findings = host.settled();
         assert_eq!(kinds(&findings), [kind], "{findings:#?}");
         let finding = &findings[0];
@@ -707,7 +714,8 @@ fn what_is_well_or_only_seems_ill_stays_silent() {
             host().with(|host| host.sources.push(source(SourceHealth::Absent))),
         ),
     ];
-    for (name, host) in cases {
+    let io = io_cases::silent().into_iter().map(|(name, io)| (name, Host { io, ..host() }));
+    for (name, host) in cases.into_iter().chain(io) {
         assert_eq!(host.settled(), [], "{name}");
     }
     let mut memory = FindingMemory::default();

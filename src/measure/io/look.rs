@@ -7,9 +7,7 @@ use crate::host::MountTable;
 use crate::model::{CgroupVersion, ContainerRef, SandboxKey};
 
 use super::IoMeter;
-use super::cgroup::{
-    Found, GroupFiles, Hierarchies, KeptFile, LimitFiles, Lost, Scope, settings,
-};
+use super::cgroup::{Found, GroupFiles, Hierarchies, KeptFile, LimitFiles, Lost, Scope, settings};
 use super::delay::{Accounting, DelayMeter, MOST_THREADS, of_thread, threads};
 use super::entry::Entry;
 use super::history::History;
@@ -191,9 +189,8 @@ impl IoMeter {
             let Some(listed) = listed else { continue };
             left = left.saturating_sub(listed.len());
             let procfs = &self.roots.procfs;
-            let read = listed
-                .into_iter()
-                .filter_map(|thread| Some((thread, of_thread(procfs, thread)?)));
+            let read =
+                listed.into_iter().filter_map(|thread| Some((thread, of_thread(procfs, thread)?)));
             entry.delay.observe(read);
             self.delays_seen |= entry.delay.ticks() > 0;
         }

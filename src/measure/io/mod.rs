@@ -87,6 +87,11 @@ impl IoMeter {
         }
     }
 
+    /// There is a hierarchy that counts I/O.
+    pub fn can_count(&self) -> bool {
+        self.hierarchies.blkio.is_some() || self.hierarchies.unified_counts()
+    }
+
     /// Some group has a limit: samples are worth taking.
     pub fn has_limits(&self) -> bool {
         !self.points.is_empty()
@@ -106,12 +111,8 @@ impl IoMeter {
     pub fn pass(&mut self, now: Timestamp) -> Round {
         let monotonic = self.started.elapsed().as_secs_f64();
         let Self { roots, names, buffer, entries, errors, .. } = self;
-        let mut name = |number| {
-            names
-                .entry(number)
-                .or_insert_with(|| device_name(roots, number))
-                .clone()
-        };
+        let mut name =
+            |number| names.entry(number).or_insert_with(|| device_name(roots, number)).clone();
         let mut around = Around {
             points: &self.points,
             name: &mut name,

@@ -3,9 +3,9 @@
 use crate::host::{MountTable, Roots};
 use crate::model::ContainerRef;
 
+use super::IoMeter;
 use super::cgroup::{DescriptorRoom, Hierarchies};
 use super::delay::Accounting;
-use super::IoMeter;
 
 /// One line: what, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::config::Enabled;
 use crate::measure::io::cgroup::DescriptorRoom;
 use crate::measure::io::{IoMeter, LOOK_EVERY};
 use crate::model::CollectorRun;
@@ -13,6 +14,9 @@ use super::Shared;
 
 /// Value of the label `collector`.
 pub(super) const COLLECTOR: &str = "io";
+/// What is missing where `io.enabled` is true.
+const NO_HIERARCHY: &str = "find control groups that count I/O: neither a v1 hierarchy with blkio \
+                            nor a v2 one with io is mounted; mount it, or set io.enabled to auto";
 /// When to look again for the owner of a group that has no process yet.
 const SOON: Duration = Duration::from_secs(1);
 /// How long the thread sleeps while there is nothing to do; a signal wakes it.
@@ -24,7 +28,7 @@ impl Shared {
         let mut due = Due::default();
         while !self.stopping() {
             let config = self.config.load();
-            if !config.io.enabled {
+            if config.io.enabled == Enabled::False {
                 meter = None;
                 self.forget_io();
                 self.measure_io.wait(IDLE);
@@ -45,7 +49,10 @@ impl Shared {
                 due.sample = after(due.sample, config.io.sample_interval, started);
             }
             if due.pass <= started {
-                let round = meter.pass(now());
+                let mut round = meter.pass(now());
+                if config.io.enabled == Enabled::True && !meter.can_count() {
+                    round.errors.push(NO_HIERARCHY.into());
+                }
                 if round.look_again {
                     due.look = started;
                 }

@@ -26,7 +26,9 @@ use crate::judge::Memory;
 use crate::judge::findings::FindingMemory;
 use crate::judge::growth::Histories;
 use crate::measure::usage::{UsageConfig, UsageMeter};
-use crate::model::{CollectorRun, ContainerIo, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceReport};
+use crate::model::{
+    CollectorRun, ContainerIo, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceReport,
+};
 
 use super::once_log::OnceLog;
 use super::signal::Signal;

@@ -193,9 +193,11 @@ impl GroupFiles {
             for (index, (name, _)) in SCHEDULER.iter().enumerate() {
                 let recursive = self.directory.join(format!("{policy}{name}_recursive"));
                 let plain = self.directory.join(format!("{policy}{name}"));
-                if self.scheduler.iter().any(|(file, _)| {
-                    file.path() == recursive || file.path() == plain
-                }) {
+                if self
+                    .scheduler
+                    .iter()
+                    .any(|(file, _)| file.path() == recursive || file.path() == plain)
+                {
                     continue;
                 }
                 let path = if recursive.exists() { recursive } else { plain };

@@ -49,10 +49,8 @@ impl Finder {
         roots: &Roots,
     ) -> Vec<(ContainerRef, Found)> {
         let docker = self.docker(hierarchies, roots);
-        let by_container: HashMap<&str, &DockerGroup> = docker
-            .iter()
-            .filter_map(|group| Some((group.sandbox.as_deref()?, group)))
-            .collect();
+        let by_container: HashMap<&str, &DockerGroup> =
+            docker.iter().filter_map(|group| Some((group.sandbox.as_deref()?, group))).collect();
         let mut claimed: HashSet<&str> = HashSet::new();
         let mut found = Vec::new();
         for container in containers {

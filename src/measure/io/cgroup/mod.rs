@@ -12,11 +12,12 @@ mod text;
 mod unified;
 
 pub use files::{
-    GroupFiles, GroupSettings, LimitFiles, Limits, Lost, RawDevice, RawDirection, Reading, Scope, settings,
+    GroupFiles, GroupSettings, LimitFiles, Limits, Lost, RawDevice, RawDirection, Reading, Scope,
+    settings,
 };
 pub use find::{Finder, Found, docker_id};
-pub use kept::{DescriptorRoom, KeptFile};
 pub use hierarchies::{Hierarchies, Hierarchy};
+pub use kept::{DescriptorRoom, KeptFile};
 pub use membership::{Membership, own_group, parse_membership};
 pub use rwstat::{Rwstat, parse_number, parse_per_device, parse_rwstat};
 pub use text::Malformed;

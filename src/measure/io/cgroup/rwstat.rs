@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn good() {
-        let text = b"8:16 Read 4096\n8:16 Write 0\n8:16 Sync 4096\n8:16 Async 0\n8:16 Discard 512\n\
+        let text =
+            b"8:16 Read 4096\n8:16 Write 0\n8:16 Sync 4096\n8:16 Async 0\n8:16 Discard 512\n\
                      8:16 Total 4608\n8:0 Read 1\n8:0 Write 2\n8:0 Total 3\nTotal 4611\n";
         let read = parse_rwstat(text).unwrap();
         assert_eq!(read[&at(8, 16)], Rwstat { read: 4096, write: 0, discard: Some(512) });

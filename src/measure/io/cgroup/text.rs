@@ -28,8 +28,8 @@ impl std::error::Error for Malformed {}
 
 /// The lines that are not empty.
 pub(super) fn lines(text: &[u8]) -> Result<impl Iterator<Item = &str>, Malformed> {
-    let text = std::str::from_utf8(text)
-        .map_err(|_| Malformed::new(&text.escape_ascii().to_string()))?;
+    let text =
+        std::str::from_utf8(text).map_err(|_| Malformed::new(&text.escape_ascii().to_string()))?;
     Ok(text.lines().filter(|line| !line.trim_ascii().is_empty()))
 }
 

@@ -206,11 +206,8 @@ mod tests {
         assert_eq!(joined[&at(8, 0)].read_bytes, Some(5));
 
         let max = parse_io_max(b"8:16 rbps=2097152 wbps=max riops=max wiops=120\n").unwrap();
-        let expected = IoMax {
-            read_bytes: Some(2_097_152),
-            write_operations: Some(120),
-            ..IoMax::default()
-        };
+        let expected =
+            IoMax { read_bytes: Some(2_097_152), write_operations: Some(120), ..IoMax::default() };
         assert_eq!(max[&at(8, 16)], expected);
         assert_eq!(parse_io_latency(b"8:16 target=75000\n").unwrap()[&at(8, 16)], 75_000);
         let pressure = parse_pressure(

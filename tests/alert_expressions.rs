@@ -57,7 +57,8 @@ const VOLUME: &str = r#"source="mesos",role="db",volume="v",disk="ROOT""#;
 const SANDBOX: &str = r#"source="mesos",framework="F",executor="e",container="c""#;
 const FILESYSTEM: &str = r#"mount_point="/data""#;
 
-/// What one host shows: samples as (family, labels, value), constant over time.
+/// What one host shows: samples as (family, labels, value), constant over time; what a counter gains
+/// each minute.
 type Samples = Vec<(&'static str, String, f64)>;
 
 struct Case {
@@ -341,7 +342,38 @@ fn cases() -> Vec<Case> {
             one("plimsoll_series_dropped", "", 0.0),
             "",
         ),
+        case("io_throttled", throttled(31.0), throttled(29.0), SANDBOX),
+        case(
+            "io_pressure",
+            one("plimsoll_container_io_pressure_full_seconds_total", SANDBOX, 31.0),
+            one("plimsoll_container_io_pressure_full_seconds_total", SANDBOX, 29.0),
+            SANDBOX,
+        ),
+        case("io_neighbour", neighbours(30.0), neighbours(1.0), SANDBOX),
     ]
+}
+
+/// A container that stood at its limit for so many seconds a minute.
+fn throttled(seconds: f64) -> Samples {
+    let device = with(SANDBOX, r#"device="sda""#);
+    vec![("plimsoll_container_io_write_throttled_seconds_total", device, seconds)]
+}
+
+/// A container that takes nearly all of a device, and another one that waits for so many seconds a
+/// minute.
+fn neighbours(waits: f64) -> Samples {
+    const OTHER: &str = r#"source="mesos",framework="F",executor="other",container="o""#;
+    let moves = |container: &str, bytes: f64| {
+        let device = with(container, r#"device="sda""#);
+        [
+            ("plimsoll_container_io_read_bytes_total", device.clone(), 0.0),
+            ("plimsoll_container_io_written_bytes_total", device, bytes),
+        ]
+    };
+    let mut samples: Samples = moves(SANDBOX, 99e7).into();
+    samples.extend(moves(OTHER, 1e7));
+    samples.push(("plimsoll_container_io_pressure_some_seconds_total", OTHER.to_owned(), waits));
+    samples
 }
 
 /// What fires on the other host of a case instead, with its labels: that is what tells them apart.
@@ -381,9 +413,14 @@ fn test_file() -> String {
         ];
         for (host, samples) in hosts {
             for (family, labels, value) in samples {
+                // A counter gains its value each minute.
+                let values = match family.ends_with("_total") {
+                    true => format!("0+{value}x{MINUTES}"),
+                    false => format!("{value}+0x{MINUTES}"),
+                };
                 let _ = write!(
                     text,
-                    "      - series: '{family}{{{}}}'\n        values: '{value}+0x{MINUTES}'\n",
+                    "      - series: '{family}{{{}}}'\n        values: '{values}'\n",
                     with(host, labels)
                 );
             }

@@ -52,6 +52,7 @@ pub fn discover(config: &Config, roots: &Roots, guard: &Arc<Guard>, handle: &Han
         agent: round.agent,
         volumes: round.volumes,
         sandboxes: round.sandboxes,
+        containers: round.containers,
         sources: reports,
         disagreements: round.disagreements,
     };
@@ -131,6 +132,7 @@ fn judge(
         histories: &histories,
         filesystems: filesystems.samples,
         filesystem_of: &filesystems.of_path,
+        io: Arc::default(),
         collectors,
         now,
         grace: config.orphans.grace.as_secs_f64(),

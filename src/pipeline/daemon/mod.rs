@@ -2,8 +2,10 @@
 //! measuring scheduler with its own. They meet in one small locked state; whoever changes it
 //! raises a signal, and the publisher makes a new snapshot of it.
 
+mod clock;
 mod discovery;
 mod filesystems;
+mod io;
 mod master;
 mod open_files;
 mod persistence;
@@ -27,8 +29,8 @@ use crate::judge::findings::FindingMemory;
 use crate::judge::growth::Histories;
 use crate::measure::usage::{UsageConfig, UsageMeter};
 use crate::model::{
-    CollectorRun, FilesystemSample, Inventory, OpenFiles, RoleOwners, Snapshot, SourceReport,
-    VolumeKey,
+    CollectorRun, ContainerIo, FilesystemSample, Inventory, OpenFiles, RoleOwners, Snapshot,
+    SourceReport, Timestamp, VolumeKey,
 };
 
 use super::once_log::OnceLog;
@@ -66,6 +68,7 @@ struct Shared {
     state: Mutex<State>,
     discover: Arc<Signal>,
     measure_filesystems: Signal,
+    measure_io: Signal,
     publish: Arc<Signal>,
     save: Signal,
     master: Signal,
@@ -87,8 +90,11 @@ struct State {
     open_files: HashMap<VolumeKey, OpenFiles>,
     filesystems: Vec<FilesystemSample>,
     filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
+    io: Arc<Vec<ContainerIo>>,
     collectors: BTreeMap<&'static str, CollectorRun>,
     log: OnceLog,
+    /// When the clock was looked at last, and what it showed.
+    clock: Option<(Instant, Timestamp)>,
 }
 
 impl Daemon {
@@ -115,6 +121,7 @@ impl Daemon {
             state: Mutex::new(State::default()),
             discover: Arc::new(Signal::default()),
             measure_filesystems: Signal::default(),
+            measure_io: Signal::default(),
             publish,
             save: Signal::default(),
             history: Signal::default(),
@@ -122,11 +129,12 @@ impl Daemon {
             master: Signal::default(),
             stopping: AtomicBool::new(false),
         });
-        let work: [(&str, Work); 6] = [
+        let work: [(&str, Work); 7] = [
             ("state", Shared::keep_state_for_ever),
             ("master", Shared::ask_master_for_ever),
             ("discover", Shared::discover_for_ever),
             ("filesystems", Shared::measure_filesystems_for_ever),
+            ("io", Shared::measure_io_for_ever),
             ("publish", Shared::publish_for_ever),
             ("open files", Shared::look_for_open_files_for_ever),
         ];
@@ -152,6 +160,7 @@ impl Daemon {
             shared.meter.configure(usage_config(&config));
             shared.config.store(Arc::new(config));
             shared.discover.raise();
+            shared.measure_io.raise();
             shared.master.raise();
             shared.open_files.raise();
             shared.publish.raise();
@@ -164,6 +173,7 @@ impl Drop for Daemon {
         self.shared.stopping.store(true, Ordering::Release);
         self.shared.discover.raise();
         self.shared.measure_filesystems.raise();
+        self.shared.measure_io.raise();
         self.shared.publish.raise();
         self.shared.save.raise();
         self.shared.master.raise();

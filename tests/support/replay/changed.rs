@@ -171,6 +171,7 @@ impl Changed {
             agent: round.agent,
             volumes: round.volumes,
             sandboxes: round.sandboxes,
+            containers: round.containers,
             sources: round.sources,
             disagreements: round.disagreements,
         };
@@ -186,6 +187,7 @@ impl Changed {
             histories: &Default::default(),
             filesystems: Vec::new(),
             filesystem_of: &Default::default(),
+            io: Default::default(),
             collectors: Vec::new(),
             now,
             grace,

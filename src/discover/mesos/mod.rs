@@ -8,7 +8,6 @@
 pub mod api;
 pub mod checkpoint;
 mod containers;
-pub mod dirs;
 pub mod external;
 mod external_places;
 pub mod facts;
@@ -27,4 +26,4 @@ mod source;
 mod testing;
 mod watched;
 
-pub use source::{MesosSource, Round};
+pub use source::MesosSource;

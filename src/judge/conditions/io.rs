@@ -16,9 +16,9 @@ pub static IO_THROTTLED: Condition = Condition {
     description: "The I/O of {{ $labels.executor }} (container {{ $labels.container }}) stood at a \
           limit for {{ $value | humanizePercentage }} of the last five minutes.",
     expr: Some(
-        "max by (instance, source, framework, executor, container) \
+        "max by (job, instance, source, framework, executor, container) \
         (rate(plimsoll_container_io_read_throttled_seconds_total[5m])) >= $threshold or \
-        max by (instance, source, framework, executor, container) \
+        max by (job, instance, source, framework, executor, container) \
         (rate(plimsoll_container_io_write_throttled_seconds_total[5m])) >= $threshold",
     ),
     meaning: "The container would move more bytes or do more operations than the limit on its \
@@ -74,17 +74,17 @@ pub static IO_NEIGHBOUR: Condition = Condition {
     description: "{{ $labels.executor }} (container {{ $labels.container }}) takes {{ $value | \
           humanizePercentage }} of what all containers move on a device that others wait for.",
     expr: Some(concat!(
-        "max by (instance, source, framework, executor, container) (",
+        "max by (job, instance, source, framework, executor, container) (",
         moved!(),
-        " / on (instance, device) group_left () (sum by (instance, device) ",
+        " / on (job, instance, device) group_left () (sum by (job, instance, device) ",
         moved!(),
-        " >= 1048576) >= $threshold and on (instance, device) (",
+        " >= 1048576) >= $threshold and on (job, instance, device) (",
         moved!(),
-        " / on (instance, device) group_left () sum by (instance, device) ",
+        " / on (job, instance, device) group_left () sum by (job, instance, device) ",
         moved!(),
-        " < $threshold and on (instance, source, framework, executor, container) \
-          (sum by (instance, source, framework, executor, container) \
-          (rate(plimsoll_container_io_pressure_some_seconds_total[5m])) - max by (instance, source, \
+        " < $threshold and on (job, instance, source, framework, executor, container) \
+          (sum by (job, instance, source, framework, executor, container) \
+          (rate(plimsoll_container_io_pressure_some_seconds_total[5m])) - max by (job, instance, source, \
           framework, executor, container) \
           (label_replace(rate(plimsoll_container_io_read_throttled_seconds_total[5m]), \
           \"direction\", \"read\", \"\", \"\") or \

@@ -7,6 +7,7 @@ mod catalogue;
 mod growth;
 mod host;
 mod io;
+mod promql;
 mod runbook;
 mod subjects;
 mod thresholds;

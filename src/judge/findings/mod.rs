@@ -8,8 +8,6 @@
 mod growth;
 mod host;
 mod io;
-#[cfg(test)]
-mod io_cases;
 mod memory;
 mod orphan;
 mod subjects;

@@ -78,6 +78,13 @@ impl Place {
         fs::write(file, format!("{} {per_second}", self.device))
     }
 
+    /// A process that does nothing in a group.
+    pub fn sleeper(&self, group: &Path) -> Sleeper {
+        let child = Command::new("sleep").arg("600").spawn().expect("start a sleeper");
+        fs::write(group.join("cgroup.procs"), child.id().to_string()).expect("join the group");
+        Sleeper(child)
+    }
+
     /// Starts this test binary again as a process of a group, writing `total` bytes in requests of
     /// `request` bytes past the page cache.
     pub fn writer(&self, group: &Path, name: &str, total: usize, request: usize) -> Writer {
@@ -101,6 +108,17 @@ impl Drop for Place {
     }
 }
 
+/// What the kernel says a group wrote: what was written to the file, and at most a few blocks of the
+/// filesystem's journal that a writer must make room in now and then.
+pub fn counted(group: &Path, file: usize) -> u64 {
+    let text = fs::read_to_string(group.join("blkio.throttle.io_service_bytes")).expect("counters");
+    let line = text.lines().find_map(|line| line.split_once(" Write ")).expect("a row").1;
+    let written: u64 = line.parse().expect("a number");
+    let file = file as u64;
+    assert!((file..=file + (256 << 10)).contains(&written), "{written} bytes for {file}");
+    written
+}
+
 /// Removes a group and those below it, waiting for processes that are just ending.
 pub fn remove(directory: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
@@ -116,6 +134,16 @@ pub fn remove(directory: &Path) {
         }
     }
     eprintln!("could not remove {}", directory.display());
+}
+
+/// A process that does nothing, ended when dropped.
+pub struct Sleeper(Child);
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// A writing process.
@@ -184,4 +212,11 @@ fn allocate(path: &Path, total: usize) {
     }
     file.set_len(total as u64).expect("cut");
     file.sync_all().expect("sync");
+}
+
+impl Sleeper {
+    /// Process id.
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
 }

@@ -46,6 +46,7 @@ fn discover(scene: &replay::Scene, mode: Mode, config: MesosConfig) -> Snapshot 
         agent: round.agent,
         volumes: round.volumes,
         sandboxes: round.sandboxes,
+        containers: Vec::new(),
         sources: round.sources,
         disagreements: round.disagreements,
     };

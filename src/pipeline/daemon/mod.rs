@@ -2,6 +2,7 @@
 //! measuring scheduler with its own. They meet in one small locked state; whoever changes it
 //! raises a signal, and the publisher makes a new snapshot of it.
 
+mod clock;
 mod discovery;
 mod filesystems;
 mod io;
@@ -28,6 +29,7 @@ use crate::judge::growth::Histories;
 use crate::measure::usage::{UsageConfig, UsageMeter};
 use crate::model::{
     CollectorRun, ContainerIo, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceReport,
+    Timestamp,
 };
 
 use super::once_log::OnceLog;
@@ -88,6 +90,8 @@ struct State {
     io: Arc<Vec<ContainerIo>>,
     collectors: BTreeMap<&'static str, CollectorRun>,
     log: OnceLog,
+    /// When the clock was looked at last, and what it showed.
+    clock: Option<(Instant, Timestamp)>,
 }
 
 impl Daemon {

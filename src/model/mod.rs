@@ -6,21 +6,28 @@
 //! Two customs hold everywhere: `Option` means *absent* (not known, does not apply) and zero
 //! means zero; a measurement that failed is an error beside the last good value, never a number.
 
+mod device;
 mod finding;
 mod growth;
 mod history;
 mod inventory;
+mod network;
 mod resource;
 mod sample;
 mod sandbox;
 mod snapshot;
 mod volume;
 
+pub use device::{Device, DeviceIo, DeviceKind, FilesystemDevice};
 pub use finding::{Finding, FindingSubject, Severity, SubjectKind};
 pub use growth::{FullBy, Growth};
 pub use history::{History, Peak, QuotaChange, RoleOwners};
 pub use inventory::{
     Agent, Disagreement, DiskType, Inventory, SourceError, SourceHealth, SourceKind, SourceReport,
+};
+pub use network::{
+    BytesMoved, MountUser, NetworkFilesystem, NetworkKey, NetworkTransport, OperationStats, Recent,
+    SESSION,
 };
 pub use resource::{
     DiskInfo, DiskSource, Persistence, Quantity, Reservation, ReservationKind, Resource, VolumeSpec,

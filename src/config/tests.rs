@@ -58,7 +58,7 @@ fn every_key_is_read() {
          tls: {ca_file: /etc/ca.pem, server_name: agent, insecure_skip_verify: true}\n\
          discovery:\n  interval: 5m\nusage:\n  cpu_budget: 0.5\n  \
          bootstrap_cpu_budget: 1\n  max_age: 1h\nfilesystems: {timeout: 1s, interval: 1m}\n\
-         orphans:\n  grace: 0s\nmetrics:\n  max_series: 5000\nstorage: {enabled: true, path: /state}\n",
+         network: {interval: 2m, walk: true}\norphans:\n  grace: 0s\nmetrics:\n  max_series: 5000\nstorage: {enabled: true, path: /state}\n",
     )
     .unwrap()
     .config;
@@ -97,6 +97,7 @@ fn every_key_is_read() {
             timeout: Duration::from_secs(1),
             interval: Duration::from_secs(60),
         },
+        network: NetworkConfig { interval: Duration::from_secs(120), walk: true },
         orphans: OrphansConfig { grace: Duration::ZERO },
         conditions: crate::judge::conditions::Thresholds::default(),
         metrics: MetricsConfig { max_series: 5000 },
@@ -115,7 +116,7 @@ fn empty_files_and_sections_mean_the_defaults() {
 #[test]
 fn refusals_name_file_line_column_and_reason() {
     let duration = "is not a duration such as \"15s\", \"10m\" or \"1h 30m\"";
-    let keys = "mesos, discovery, usage, filesystems, orphans, conditions, metrics, storage";
+    let keys = "mesos, discovery, usage, filesystems, network, orphans, conditions, metrics, storage";
     let cases = [
         (
             "mesos:\n  work_dri: /x\n",

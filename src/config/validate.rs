@@ -36,6 +36,7 @@ impl Config {
         within("discovery.interval", self.discovery.interval, SECOND, DAY)?;
         within("filesystems.interval", self.filesystems.interval, SECOND, DAY)?;
         within("filesystems.timeout", self.filesystems.timeout, Duration::from_millis(10), HOUR)?;
+        within("network.interval", self.network.interval, SECOND, DAY)?;
         absolute("storage.path", Some(&self.storage.path))?;
         within("orphans.grace", self.orphans.grace, Duration::ZERO, 366 * DAY)?;
         within("usage.max_age", self.usage.max_age, SECOND, 366 * DAY)?;

@@ -13,6 +13,10 @@ pub enum Resource {
     Sandboxes,
     /// Array of filesystems.
     Filesystems,
+    /// Array of what lies below each filesystem.
+    Devices,
+    /// Array of network filesystems.
+    NetworkFilesystems,
     /// The agent, or `null`.
     Agent,
     /// Array of sources of truth.
@@ -27,10 +31,12 @@ pub enum Resource {
 
 impl Resource {
     /// Every resource, in the order they are listed.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Volumes,
         Self::Sandboxes,
         Self::Filesystems,
+        Self::Devices,
+        Self::NetworkFilesystems,
         Self::Agent,
         Self::Sources,
         Self::Findings,
@@ -44,6 +50,8 @@ impl Resource {
             Self::Volumes => "/api/v1/volumes",
             Self::Sandboxes => "/api/v1/sandboxes",
             Self::Filesystems => "/api/v1/filesystems",
+            Self::Devices => "/api/v1/devices",
+            Self::NetworkFilesystems => "/api/v1/network_filesystems",
             Self::Agent => "/api/v1/agent",
             Self::Sources => "/api/v1/sources",
             Self::Findings => "/api/v1/findings",
@@ -63,6 +71,8 @@ impl Resource {
             Self::Volumes => serde_json::to_vec(&rows::volumes(snapshot)),
             Self::Sandboxes => serde_json::to_vec(&rows::sandboxes(snapshot)),
             Self::Filesystems => serde_json::to_vec(&rows::filesystems(snapshot)),
+            Self::Devices => serde_json::to_vec(&rows::devices(snapshot)),
+            Self::NetworkFilesystems => serde_json::to_vec(&snapshot.network),
             Self::Agent => serde_json::to_vec(&rows::agent(snapshot)),
             Self::Sources => serde_json::to_vec(&rows::sources(snapshot)),
             Self::Findings => serde_json::to_vec(&rows::findings(snapshot)),

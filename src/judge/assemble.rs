@@ -156,7 +156,7 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         collectors,
         inventory,
         gc,
-        findings: Vec::new(),
+        ..Snapshot::default()
     }
 }
 

@@ -11,8 +11,10 @@ pub mod findings;
 pub mod gc;
 pub mod growth;
 pub mod memory;
+pub mod network;
 pub mod promised;
 pub mod sandbox;
+pub mod storage;
 pub mod volume;
 
 pub use assemble::{Evidence, assemble};

@@ -97,9 +97,10 @@ pub struct MountUser {
 }
 
 /// One network filesystem.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct NetworkFilesystem {
     /// Identity.
+    #[serde(flatten)]
     pub key: NetworkKey,
     /// Type, as the mount table names it.
     pub fstype: String,

@@ -11,7 +11,9 @@ use crate::discover::mesos::settings::Resolved;
 use crate::host::{Guard, Roots};
 use crate::judge::findings::{Facts, at_once};
 use crate::judge::growth::Histories;
+use crate::judge::storage::{self, Below};
 use crate::judge::{Evidence, Memory, assemble};
+use crate::measure::network::{NetworkMeter, NetworkReport};
 use crate::measure::targets;
 use crate::measure::usage::{OnceProgress, measure_once_with, usual_threads};
 use crate::model::{CollectorRun, Inventory, Measured, Snapshot, Subject};
@@ -65,10 +67,11 @@ pub fn snapshot_with(
     let guard = Arc::new(Guard::new(roots.clone(), config.filesystems.timeout));
     let inventory = discover(config, roots, &guard, handle).inventory;
     let filesystems = Filesystems::default().measure(&inventory, &guard, roots);
-    let plan = targets::plan(&inventory, &guard.table(), roots);
+    let network = network(&inventory, &guard, &filesystems);
+    let plan = targets::plan(&inventory, &guard.table(), roots, config.network.walk);
     let usage = measure_once_with(&guard, &plan, threads, progress).into_iter().collect();
     let collectors = collector_runs(&inventory.sources).collect();
-    judge(config, inventory, usage, filesystems, collectors)
+    judge(config, inventory, usage, filesystems, network, collectors)
 }
 
 /// Judges what was discovered without measuring any tree: states, filesystems and findings, but no
@@ -80,8 +83,16 @@ pub fn judge_unmeasured(
     inventory: &Arc<Inventory>,
 ) -> Snapshot {
     let filesystems = Filesystems::default().measure(inventory, guard, roots);
+    let network = network(inventory, guard, &filesystems);
     let collectors = collector_runs(&inventory.sources).collect();
-    judge(config, Arc::clone(inventory), HashMap::new(), filesystems, collectors)
+    judge(config, Arc::clone(inventory), HashMap::new(), filesystems, network, collectors)
+}
+
+/// One look at the network filesystems.
+fn network(inventory: &Inventory, guard: &Guard, filesystems: &Round) -> NetworkReport {
+    let remote = filesystems.samples.iter().filter(|sample| sample.remote);
+    let answered = remote.map(|sample| (sample.device_number, sample.responsive)).collect();
+    NetworkMeter::default().measure(guard, inventory, &answered)
 }
 
 fn judge(
@@ -89,9 +100,13 @@ fn judge(
     inventory: Arc<Inventory>,
     usage: HashMap<Subject, Measured>,
     filesystems: Round,
+    network: NetworkReport,
     mut collectors: Vec<CollectorRun>,
 ) -> Snapshot {
     collectors.push(filesystems.run);
+    collectors.extend(collector_runs(&network.sources));
+    let mut inventory = inventory;
+    Arc::make_mut(&mut inventory).sources.extend(network.sources);
     let mut snapshot = assemble(Evidence {
         inventory,
         memory: &Memory::default(),
@@ -105,6 +120,12 @@ fn judge(
         grace: config.orphans.grace.as_secs_f64(),
         sequence: 1,
     });
+    let below = Below {
+        devices: filesystems.devices,
+        network: network.filesystems,
+        transports: network.transports,
+    };
+    storage::attach(&mut snapshot, below);
     snapshot.findings = at_once(&Facts {
         snapshot: &snapshot,
         thresholds: &config.conditions,

@@ -4,8 +4,10 @@
 //! reference page, the lint and the "nothing undeclared, nothing unused" test derive from it.
 
 pub mod agent;
+pub mod device;
 pub mod filesystem;
 pub mod finding;
+pub mod network;
 pub mod own;
 mod reference;
 pub mod sandbox;
@@ -74,10 +76,12 @@ pub struct Group {
 }
 
 /// Every group.
-pub static GROUPS: [&Group; 6] = [
+pub static GROUPS: [&Group; 8] = [
     &volume::GROUP,
     &sandbox::GROUP,
     &filesystem::GROUP,
+    &device::GROUP,
+    &network::GROUP,
     &agent::GROUP,
     &finding::GROUP,
     &own::GROUP,

@@ -11,7 +11,7 @@ use crate::model::{
 };
 
 /// Series of one volume within its quota, beside those of its holders, when every value is known.
-const VOLUME_SERIES: usize = 23;
+const VOLUME_SERIES: usize = 23 + super::devices::VOLUME_SERIES;
 /// Series of one live sandbox within its quota.
 const SANDBOX_SERIES: usize = 15;
 /// Series more for a subject that the kernel itself limits.
@@ -75,6 +75,7 @@ pub(super) struct Plan<'a> {
     pub(super) folded_volumes: Folded,
     pub(super) folded_sandboxes: Folded,
     pub(super) folded_nested: Folded,
+    pub(super) network: super::network::Plan<'a>,
     /// How many were folded.
     pub(super) dropped: usize,
 }
@@ -102,7 +103,11 @@ impl<'a> Plan<'a> {
             }
         }
         plan.fold_frameworks(max_series / 4);
+        plan.network = super::network::Plan::new(snapshot, max_series / 4);
+        plan.dropped += plan.network.dropped;
         let fixed = snapshot.filesystems.len() * FILESYSTEM_SERIES
+            + super::devices::series(snapshot)
+            + plan.network.series
             + plan.finished.len() * FINISHED_SERIES
             + snapshot.collectors.len() * COLLECTOR_SERIES
             + snapshot.inventory.agent.as_ref().map_or(0, super::agent::series)

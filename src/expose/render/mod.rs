@@ -2,8 +2,10 @@
 
 mod agent;
 mod bound;
+mod devices;
 mod filesystems;
 mod findings;
+mod network;
 mod sandboxes;
 mod volumes;
 
@@ -50,6 +52,8 @@ pub fn render_into(
     volumes::write(&mut encoder, snapshot, &plan);
     sandboxes::write(&mut encoder, &plan);
     filesystems::write(&mut encoder, snapshot);
+    devices::write(&mut encoder, snapshot, &plan);
+    network::write(&mut encoder, &plan.network);
     if let Some(found) = &snapshot.inventory.agent {
         agent::write(&mut encoder, found);
     }

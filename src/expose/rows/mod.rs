@@ -2,6 +2,7 @@
 //! those of the metrics; what is absent is `null`.
 
 mod agent;
+mod device;
 mod finding;
 mod order;
 mod orphan;
@@ -18,6 +19,7 @@ use crate::model::{
 };
 
 pub use agent::{AgentRow, PersistentDiskRow, ResourceRow};
+pub use device::{DeviceRow, LayerRow};
 pub use finding::FindingRow;
 pub use order::{sandboxes_by_what_matters, volumes_by_what_matters};
 pub use orphan::OrphanRow;
@@ -153,6 +155,11 @@ pub fn sandboxes(snapshot: &Snapshot) -> Vec<SandboxRow<'_>> {
 /// Every filesystem, sorted by mount point.
 pub fn filesystems(snapshot: &Snapshot) -> Vec<FilesystemRow<'_>> {
     snapshot.filesystems.iter().map(FilesystemRow::from).collect()
+}
+
+/// What lies below each filesystem, sorted by mount point.
+pub fn devices(snapshot: &Snapshot) -> Vec<DeviceRow<'_>> {
+    snapshot.devices.iter().map(DeviceRow::from).collect()
 }
 
 /// The agent, when there is one.

@@ -1,9 +1,9 @@
 //! The list of all conditions.
 
-use super::{Condition, growth, host, subjects};
+use super::{Condition, growth, host, network, subjects};
 
 /// Every condition, in the order of the runbook.
-pub static ALL: [&Condition; 39] = [
+pub static ALL: [&Condition; 42] = [
     &subjects::VOLUME_NEAR_QUOTA,
     &subjects::VOLUME_OVER_QUOTA,
     &subjects::VOLUME_OVER_QUOTA_UNENFORCED,
@@ -35,6 +35,9 @@ pub static ALL: [&Condition; 39] = [
     &host::FILESYSTEM_OVERCOMMITTED,
     &host::FILESYSTEM_READONLY,
     &host::FILESYSTEM_UNRESPONSIVE,
+    &network::NETWORK_STORAGE_UNRESPONSIVE,
+    &network::NETWORK_STORAGE_SLOW,
+    &network::NETWORK_STORAGE_RETRANSMITTING,
     &host::AGENT_DOWN,
     &host::AGENT_RECOVERING,
     &host::GC_BEHIND,

@@ -6,6 +6,7 @@
 mod catalogue;
 mod growth;
 mod host;
+mod network;
 mod runbook;
 mod subjects;
 mod thresholds;
@@ -13,6 +14,7 @@ mod thresholds;
 pub use catalogue::{all, find};
 pub use growth::*;
 pub use host::*;
+pub use network::*;
 pub use runbook::runbook_markdown;
 pub use subjects::*;
 pub use thresholds::{Thresholds, Unit};

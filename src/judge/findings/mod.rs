@@ -8,6 +8,7 @@
 mod growth;
 mod host;
 mod memory;
+mod network;
 mod orphan;
 mod subjects;
 
@@ -93,6 +94,7 @@ pub fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         subjects::volumes(facts, &mut found);
         subjects::sandboxes(facts, &mut found);
         host::filesystems(facts, &mut found);
+        network::filesystems(facts, &mut found);
         host::agent(facts, &mut found);
         host::sources(facts, &mut found);
         host::own(facts, &mut found);

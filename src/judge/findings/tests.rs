@@ -125,6 +125,31 @@ struct Host {
     /// Hours until the filesystem is full.
     filesystem_full: Option<f64>,
     unowned: bool,
+    network: Vec<NetworkFilesystem>,
+}
+
+fn network(responsive: bool, recent: Recent) -> NetworkFilesystem {
+    NetworkFilesystem {
+        key: NetworkKey {
+            server: "filer".into(),
+            export: "/vol".into(),
+            mount_point: "/srv".into(),
+        },
+        responsive: Some(responsive),
+        recent: Some(recent),
+        ..NetworkFilesystem::default()
+    }
+}
+
+/// A thousand requests in five minutes, well.
+fn busy() -> Recent {
+    Recent {
+        window_seconds: 300.0,
+        requests: 1000,
+        mean_execute_seconds: Some(0.02),
+        retransmissions: 1,
+        timeouts: 0,
+    }
 }
 
 impl Default for Host {
@@ -159,6 +184,7 @@ impl Default for Host {
             subjects_full: None,
             filesystem_full: None,
             unowned: false,
+            network: vec![],
         }
     }
 }
@@ -271,6 +297,7 @@ impl Host {
         for sample in &mut snapshot.filesystems {
             sample.growth = self.filesystem_full.map(|hours| growth((hours, FullBy::Filesystem)));
         }
+        snapshot.network.clone_from(&self.network);
         snapshot
     }
 
@@ -504,6 +531,27 @@ fn cases() -> Vec<(&'static str, &'static str, Host)> {
             host().with(|host| host.filesystem.readonly = true),
         ),
         ("filesystem_unresponsive", "does not answer", host().with(|host| host.responsive = false)),
+        (
+            "network_storage_unresponsive",
+            "filer:/vol does not answer.",
+            host().with(|host| host.network.push(network(false, Recent::default()))),
+        ),
+        (
+            "network_storage_slow",
+            "Its requests took 2.5 s on the average of the last 5m.",
+            host().with(|host| {
+                let slow = Recent { mean_execute_seconds: Some(2.5), ..busy() };
+                host.network.push(network(true, slow));
+            }),
+        ),
+        (
+            "network_storage_retransmitting",
+            "60 of 1000 requests of the last 5m were sent again (6 %), and 2 timed out.",
+            host().with(|host| {
+                let lossy = Recent { retransmissions: 60, timeouts: 2, ..busy() };
+                host.network.push(network(true, lossy));
+            }),
+        ),
         ("agent_down", "does not answer", host().with(|host| host.up = false)),
         (
             "agent_recovering",

@@ -54,7 +54,7 @@ impl Shared {
                 sources.extend(self.watch(watch, &round.watch));
             }
             let state = self.state();
-            sources.extend(state.state_file.iter().chain(&state.master).cloned());
+            sources.extend(state.state_file.iter().chain(&state.master).chain(&state.network_sources).cloned());
             drop(state);
             self.count_and_log(&sources);
             let inventory = Inventory {
@@ -72,7 +72,8 @@ impl Shared {
 
     fn accept(&self, inventory: Inventory) {
         let table = self.guard.table();
-        self.meter.set_targets(targets::plan(&inventory, &table, &self.roots));
+        let walk_network = self.config.load().network.walk;
+        self.meter.set_targets(targets::plan(&inventory, &table, &self.roots, walk_network));
         let mut state = self.state();
         let at = inventory.taken_at;
         if let Some(owners) = self.fresh_owners(&state) {
@@ -92,6 +93,7 @@ impl Shared {
         drop(state);
         if moved {
             self.measure_filesystems.raise();
+            self.measure_network.raise();
         }
         self.publish.raise();
     }

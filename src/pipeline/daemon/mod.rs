@@ -5,6 +5,7 @@
 mod discovery;
 mod filesystems;
 mod master;
+mod network;
 mod persistence;
 mod publishing;
 
@@ -24,6 +25,7 @@ use crate::host::{Guard, Roots};
 use crate::judge::Memory;
 use crate::judge::findings::FindingMemory;
 use crate::judge::growth::Histories;
+use crate::judge::storage::Below;
 use crate::measure::usage::{UsageConfig, UsageMeter};
 use crate::model::{CollectorRun, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceReport};
 
@@ -62,6 +64,7 @@ struct Shared {
     state: Mutex<State>,
     discover: Arc<Signal>,
     measure_filesystems: Signal,
+    measure_network: Signal,
     publish: Arc<Signal>,
     save: Signal,
     master: Signal,
@@ -81,6 +84,8 @@ struct State {
     master: Option<SourceReport>,
     filesystems: Vec<FilesystemSample>,
     filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
+    below: Below,
+    network_sources: Vec<SourceReport>,
     collectors: BTreeMap<&'static str, CollectorRun>,
     log: OnceLog,
 }
@@ -109,17 +114,19 @@ impl Daemon {
             state: Mutex::new(State::default()),
             discover: Arc::new(Signal::default()),
             measure_filesystems: Signal::default(),
+            measure_network: Signal::default(),
             publish,
             save: Signal::default(),
             history: Signal::default(),
             master: Signal::default(),
             stopping: AtomicBool::new(false),
         });
-        let work: [(&str, Work); 5] = [
+        let work: [(&str, Work); 6] = [
             ("state", Shared::keep_state_for_ever),
             ("master", Shared::ask_master_for_ever),
             ("discover", Shared::discover_for_ever),
             ("filesystems", Shared::measure_filesystems_for_ever),
+            ("network", Shared::measure_network_for_ever),
             ("publish", Shared::publish_for_ever),
         ];
         let mut daemon = Self { shared, threads: Vec::new() };
@@ -155,6 +162,7 @@ impl Drop for Daemon {
         self.shared.stopping.store(true, Ordering::Release);
         self.shared.discover.raise();
         self.shared.measure_filesystems.raise();
+        self.shared.measure_network.raise();
         self.shared.publish.raise();
         self.shared.save.raise();
         self.shared.master.raise();

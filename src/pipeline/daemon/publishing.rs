@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::expose::render::series_dropped;
 use crate::expose::telemetry::Telemetry;
 use crate::judge::findings::Facts;
-use crate::judge::{Evidence, assemble};
+use crate::judge::{Evidence, assemble, storage};
 use crate::measure::usage::MeterStats;
 use crate::model::Snapshot;
 
@@ -65,7 +65,8 @@ impl Shared {
             grace: config.orphans.grace.as_secs_f64(),
             sequence,
         };
-        let snapshot = assemble(evidence);
+        let mut snapshot = assemble(evidence);
+        storage::attach(&mut snapshot, state.below.clone());
         state.memory.observe_states(&snapshot);
         snapshot
     }

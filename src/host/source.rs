@@ -37,7 +37,8 @@ pub fn shown(fstype: &str, source: &str, remote: bool) -> String {
 }
 
 fn split<'a>(fstype: &str, source: &'a str) -> (&'a str, &'a str) {
-    if let Some((_, rest)) = source.split_once("://") {
+    if let Some(at) = after_scheme(source) {
+        let rest = &source[at..];
         return match rest.find('/') {
             Some(slash) => (&rest[..slash], &rest[slash..]),
             None => (rest, "/"),
@@ -82,10 +83,7 @@ fn without_credentials<'a>(fstype: &str, source: &'a str) -> Cow<'a, str> {
         let path = rest.rsplit_once(':').map_or("", |(_, path)| path);
         return Cow::Owned(format!("{backend}:{path}"));
     }
-    let (scheme, rest) = match source.find("://") {
-        Some(colon) => source.split_at(colon + 3),
-        None => ("", source),
-    };
+    let (scheme, rest) = source.split_at(after_scheme(source).unwrap_or(0));
     let lead = rest.len() - rest.trim_start_matches(['/', '\\']).len();
     let (slashes, rest) = rest.split_at(lead);
     // What follows `?` or `#` of a URL may be a signature.
@@ -104,6 +102,13 @@ fn without_credentials<'a>(fstype: &str, source: &'a str) -> Cow<'a, str> {
         return Cow::Borrowed(source);
     }
     Cow::Owned(format!("{scheme}{slashes}{rest}"))
+}
+
+/// Where a URL goes on after `scheme://`.
+fn after_scheme(source: &str) -> Option<usize> {
+    let colon = source.find("://")?;
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    (colon > 0 && source[..colon].chars().all(letter)).then_some(colon + 3)
 }
 
 fn bounded(text: &str) -> String {

@@ -143,9 +143,8 @@ pub(super) fn shortest<'a>(
     table: &MountTable,
     mounts: impl Iterator<Item = &'a MountEntry>,
 ) -> Option<&'a MountEntry> {
-    let reached = |other: &&MountEntry| {
-        table.at(&other.mount_point).is_some_and(|top| top.id == other.id)
-    };
+    let reached =
+        |other: &&MountEntry| table.at(&other.mount_point).is_some_and(|top| top.id == other.id);
     let order = |other: &&MountEntry| {
         let point = other.mount_point.as_os_str();
         (other.root != Path::new("/"), point.len(), point.to_owned())

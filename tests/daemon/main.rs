@@ -8,6 +8,7 @@ mod browser;
 mod golden;
 mod history;
 mod hung;
+mod network;
 mod notice;
 mod prometheus;
 mod scene;

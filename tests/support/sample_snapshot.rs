@@ -275,6 +275,7 @@ fn filesystems() -> Vec<FilesystemSample> {
     let mut hung = filesystem("/mnt/nfs", 0, 0);
     hung.device = "filer:/export/home".into();
     hung.fstype = "nfs4".into();
+    hung.device_number = (0, 77);
     hung.remote = true;
     hung.responsive = false;
     hung.usage = None;

@@ -8,7 +8,8 @@ pub const IDENTITY: &[&str] = &["server", "export", "mount_point"];
 pub const TRANSPORT: &[&str] = &["address", "protocol"];
 
 const PER_FILESYSTEM: &str = "one per network filesystem";
-const PER_OPERATION: &str = "one per network filesystem and sort of request that occurred, at most 21";
+const PER_OPERATION: &str =
+    "one per network filesystem and sort of request that occurred, at most 21";
 const PER_TRANSPORT: &str = "one per server address and protocol";
 
 families! {

@@ -11,7 +11,7 @@ use crate::model::{
 };
 
 /// Series of one volume within its quota, beside those of its holders, when every value is known.
-const VOLUME_SERIES: usize = 23 + super::devices::VOLUME_SERIES;
+const VOLUME_SERIES: usize = 23;
 /// Series of one live sandbox within its quota.
 const SANDBOX_SERIES: usize = 15;
 /// Series more for a subject that the kernel itself limits.
@@ -115,13 +115,14 @@ impl<'a> Plan<'a> {
             + snapshot.findings.len().min(super::findings::MAX_FINDINGS)
             + GC_SERIES
             + OWN_SERIES;
-        let wanted: usize = candidates.iter().map(Candidate::cost).sum();
+        let devices = !snapshot.devices.is_empty();
+        let wanted: usize = candidates.iter().map(|candidate| candidate.cost(devices)).sum();
         let bounded = fixed + wanted > max_series;
         if bounded {
             candidates.sort_by_cached_key(Candidate::rank);
             let mut room = max_series.saturating_sub(fixed + OTHER_SERIES);
             candidates.retain(|candidate| {
-                let cost = candidate.cost();
+                let cost = candidate.cost(devices);
                 if cost <= room {
                     room -= cost;
                     return true;
@@ -202,12 +203,14 @@ impl<'a> Plan<'a> {
 type Rank = (bool, u8, Reverse<u32>);
 
 impl Candidate<'_> {
-    fn cost(&self) -> usize {
+    /// Its series; `devices`: what lies below filesystems is known.
+    fn cost(&self, devices: bool) -> usize {
         let limits = |measured: &Measured| measured.kernel_limit.map_or(0, |_| LIMIT_SERIES);
         match self {
             Self::Volume(view) => {
                 let over = usize::from(view.history.over_quota_since.is_some());
-                VOLUME_SERIES + over + view.volume.holders.len() + limits(&view.measured)
+                let below = if devices { super::devices::series_of(view) } else { 0 };
+                VOLUME_SERIES + over + below + view.volume.holders.len() + limits(&view.measured)
             }
             Self::Sandbox(view) => {
                 SANDBOX_SERIES

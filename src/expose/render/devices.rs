@@ -12,15 +12,17 @@ use crate::expose::catalogue::device::{
 use crate::expose::exposition::{Arena, Encoder};
 use crate::expose::paths::display;
 use crate::judge::storage::{Sharing, sharing};
-use crate::model::{Device, DeviceIo, FilesystemDevice, Snapshot, VolumeView};
+use crate::model::{Device, DeviceIo, DeviceKind, FilesystemDevice, Snapshot, VolumeView};
 
 /// Disks that are named of one filesystem.
 const MAX_DISKS: usize = 32;
 /// Longest list of layers or disks in a label, in bytes.
 const MAX_LIST: usize = 400;
 
-/// Series about devices of one volume on a device of its own.
-pub(super) const VOLUME_SERIES: usize = 11;
+/// Most series about devices of one volume.
+pub(super) fn series_of(view: &VolumeView) -> usize {
+    if view.volume.own_filesystem { 11 } else { 2 }
+}
 
 /// Series about the devices of all filesystems.
 pub(super) fn series(snapshot: &Snapshot) -> usize {
@@ -89,7 +91,11 @@ fn volumes(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>) {
     let mut found: Vec<(&VolumeView, &FilesystemDevice)> = Vec::new();
     for view in &plan.volumes {
         let device = view.filesystem.as_deref().and_then(|point| devices.get(point));
-        let Some(device) = device else { continue };
+        // Without a sysfs to tell, there is nothing to say of each volume.
+        let told = |device: &&FilesystemDevice| {
+            device.top().is_some_and(|top| top.kind != DeviceKind::Unknown)
+        };
+        let Some(device) = device.filter(told) else { continue };
         let key = &view.volume.key;
         if labels.push(&[
             ("source", key.source.as_str()),

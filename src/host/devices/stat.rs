@@ -14,8 +14,19 @@ pub fn parse_stat(text: &[u8]) -> Option<DeviceIo> {
     for number in &mut numbers {
         *number = fields.next()?.parse().ok()?;
     }
-    let [reads, _, sectors_read, read_ms, writes, _, sectors_written, write_ms, in_flight, busy, weighted] =
-        numbers;
+    let [
+        reads,
+        _,
+        sectors_read,
+        read_ms,
+        writes,
+        _,
+        sectors_written,
+        write_ms,
+        in_flight,
+        busy,
+        weighted,
+    ] = numbers;
     let seconds = |millis: u64| millis as f64 / 1000.0;
     Some(DeviceIo {
         read_bytes: sectors_read.saturating_mul(SECTOR),
@@ -57,7 +68,9 @@ mod tests {
 
     #[test]
     fn malformed() {
-        for bad in [&b""[..], b"1 2 3", b"1 2 3 4 5 6 7 8 9 10 x", b"-1 2 3 4 5 6 7 8 9 10 11", b"\xff"] {
+        for bad in
+            [&b""[..], b"1 2 3", b"1 2 3 4 5 6 7 8 9 10 x", b"-1 2 3 4 5 6 7 8 9 10 11", b"\xff"]
+        {
             assert_eq!(parse_stat(bad), None, "{bad:?}");
         }
     }

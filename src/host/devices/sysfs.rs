@@ -101,9 +101,8 @@ impl Sysfs {
         }
         // Partitions have no entry below block/, but one below class/block/.
         number(&self.root.join("class/block").join(name).join("dev")).or_else(|| {
-            let found = list(&self.root.join("class/block")).find(|device| {
-                attribute(device, "dm/name").is_some_and(|mapper| mapper == name)
-            })?;
+            let found = list(&self.root.join("class/block"))
+                .find(|device| attribute(device, "dm/name").is_some_and(|mapper| mapper == name))?;
             number(&found.join("dev"))
         })
     }

@@ -93,7 +93,8 @@ fn a_loop_leads_to_the_disk_its_file_lies_on() {
 #[test]
 fn btrfs_is_found_through_the_device_in_its_source() {
     let (_dir, sysfs) = tree("loop-btrfs-bcache.txt");
-    let table = "1 0 0:50 / /pool rw - btrfs /dev/sdc rw,subvolid=5\n\
+    let table = "1 0 8:1 / / rw - ext4 d rw\n\
+                 4 1 0:50 / /pool rw - btrfs /dev/sdc rw,subvolid=5\n\
                  2 1 0:51 / /one rw - btrfs /dev/sda3 rw\n\
                  3 1 0:52 / /none rw - btrfs /dev/root rw\n";
     let pool = of(&sysfs, table, "/pool");
@@ -109,7 +110,8 @@ fn btrfs_is_found_through_the_device_in_its_source() {
 #[test]
 fn a_sysfs_that_lies_ends() {
     let (_dir, sysfs) = tree("hostile.txt");
-    let table = "1 0 253:8 / /a rw - ext4 d rw\n2 1 253:10 / /b rw - ext4 d rw\n\
+    let table = "1 0 8:1 / / rw - ext4 d rw\n\
+                 5 1 253:8 / /a rw - ext4 d rw\n2 1 253:10 / /b rw - ext4 d rw\n\
                  3 1 253:11 / /c rw - ext4 d rw\n4 1 253:12 / /d rw - ext4 d rw\n";
     let circle = of(&sysfs, table, "/a");
     assert_eq!(layers(&circle), ["mapper:dm-8", "mapper:dm-9"]);

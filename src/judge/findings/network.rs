@@ -16,7 +16,9 @@ pub(super) fn filesystems(facts: &Facts<'_>, found: &mut Vec<Candidate>) {
             let reason = match users {
                 0 => format!("{} does not answer.", named(filesystem)),
                 1 => format!("{} does not answer; one volume or task uses it.", named(filesystem)),
-                n => format!("{} does not answer; {n} volumes and tasks use it.", named(filesystem)),
+                n => {
+                    format!("{} does not answer; {n} volumes and tasks use it.", named(filesystem))
+                }
             };
             let condition = &conditions::NETWORK_STORAGE_UNRESPONSIVE;
             found.push(Candidate::new(condition, of(filesystem), reason));

@@ -105,7 +105,8 @@ fn counter(share: &mut Share, line: &[u8]) {
         words => {
             let mut bytes_of = None;
             for pair in words.windows(2) {
-                let (Some(name), Some(value)) = (pair[0].strip_suffix(b":"), number(pair[1])) else {
+                let (Some(name), Some(value)) = (pair[0].strip_suffix(b":"), number(pair[1]))
+                else {
                     continue;
                 };
                 match (name, bytes_of) {

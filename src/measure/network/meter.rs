@@ -50,7 +50,8 @@ impl NetworkMeter {
     ) -> NetworkReport {
         let table = guard.table();
         let mut of_host: BTreeMap<(u32, u32), Vec<&MountEntry>> = BTreeMap::new();
-        for entry in table.entries.iter().filter(|entry| entry.remote()) {
+        let storage = |entry: &&MountEntry| entry.remote() && readers::is_storage(&entry.fstype);
+        for entry in table.entries.iter().filter(storage) {
             of_host.entry(entry.device).or_default().push(entry);
         }
         let mut found = Vec::new();
@@ -68,6 +69,9 @@ impl NetworkMeter {
         }
         self.namespaces.refresh(guard, inventory, &table);
         for (container, _, entry) in self.namespaces.found.private.values() {
+            if !readers::is_storage(&entry.fstype) {
+                continue;
+            }
             let place = format!("{container}:{}", text::path_value(&entry.mount_point));
             found.push(readers::described(entry, place));
         }
@@ -107,7 +111,9 @@ impl NetworkMeter {
             let used = used.iter().map(|(address, mount)| (address.as_str(), *mount));
             report.transports = readers::transports(used);
         }
-        let mut read = |is: fn(&str) -> bool, with: fn(&mut [&mut NetworkFilesystem], &Path) -> Reading, root: &Path| {
+        let mut read = |is: fn(&str) -> bool,
+                        with: fn(&mut [&mut NetworkFilesystem], &Path) -> Reading,
+                        root: &Path| {
             let mut own: Vec<_> = found.iter_mut().filter(|one| is(&one.fstype)).collect();
             if !own.is_empty() {
                 let began = Instant::now();
@@ -138,9 +144,7 @@ impl NetworkMeter {
                 let reading = Reading::good("network_nfs", &path).with_malformed(stats.malformed);
                 (readers::by_superblock(stats.mounts, &table.entries), reading)
             }
-            Err(error) => {
-                (HashMap::new(), Reading::failed("network_nfs", &path, "read", &error))
-            }
+            Err(error) => (HashMap::new(), Reading::failed("network_nfs", &path, "read", &error)),
         };
         for (_, pid, entry) in self.namespaces.found.private.values() {
             if !is_nfs(&entry.fstype) || mounts.contains_key(&entry.device) {
@@ -193,9 +197,7 @@ type Asked = Result<Ticket<Result<(), Errno>>, GuardError>;
 fn ask(guard: &Guard, entry: &MountEntry) -> Asked {
     let path = guard.roots().inside(&entry.mount_point);
     let place = path.clone();
-    guard.start(&path, "statfs", guard.limit(), move || {
-        retry_on_intr(|| statvfs(&place)).map(drop)
-    })
+    guard.start(&path, "statfs", guard.limit(), move || retry_on_intr(|| statvfs(&place)).map(drop))
 }
 
 fn answer(asked: Asked) -> Option<bool> {

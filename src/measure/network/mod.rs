@@ -13,6 +13,8 @@ mod readers;
 mod report;
 
 #[cfg(test)]
+mod scene_tests;
+#[cfg(test)]
 mod tests;
 
 pub use meter::{NetworkMeter, NetworkReport};

@@ -155,11 +155,13 @@ fn detail(mount: &mut NfsMount, line: &[u8]) -> Option<()> {
         }
         b"xprt" => mount.transports.push(transport(rest)?),
         // Known, and not of use here.
-        b"caps" | b"sec" | b"events" | b"impl_id" | b"nfsv4" | b"fsc" | b"sessions" | b"lease_time"
-        | b"lease_expired" => {}
+        b"caps" | b"sec" | b"events" | b"impl_id" | b"nfsv4" | b"fsc" | b"sessions"
+        | b"lease_time" | b"lease_expired" => {}
         _ if name.starts_with(b"RPC iostats version") => {}
         // Of pNFS: other words than names of operations.
         _ if name.iter().any(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_') => {}
+        // Most of the operations of most mounts never occurred.
+        _ if rest.starts_with(b"0 ") => {}
         _ => {
             let operation = operation(name, rest)?;
             if operation.requests > 0 && mount.operations.len() < MAX_OPERATIONS {
@@ -202,7 +204,9 @@ fn transport(rest: &[u8]) -> Option<Transport> {
     let protocol = String::from_utf8_lossy(fields.next()?).into_owned();
     let numbers: Vec<u64> = fields.map(number).collect::<Option<_>>()?;
     let (port, connects, counts) = match (protocol.as_str(), numbers.as_slice()) {
-        ("tcp" | "rdma", [port, _, connects, _, _, counts @ ..]) => (*port, Some(*connects), counts),
+        ("tcp" | "rdma", [port, _, connects, _, _, counts @ ..]) => {
+            (*port, Some(*connects), counts)
+        }
         ("udp", [port, _, counts @ ..]) => (*port, None, counts),
         ("local", [_, connects, _, _, counts @ ..]) => (0, Some(*connects), counts),
         _ => return None,

@@ -74,11 +74,8 @@ struct Host<'a> {
 
 impl<'a> Host<'a> {
     fn new(table: &'a MountTable) -> Self {
-        let mut host = Self {
-            ids: HashSet::new(),
-            places: HashSet::new(),
-            devices: HashSet::new(),
-        };
+        let mut host =
+            Self { ids: HashSet::new(), places: HashSet::new(), devices: HashSet::new() };
         for entry in table.entries.iter().filter(|entry| entry.remote()) {
             host.ids.insert(entry.id);
             host.places.insert((entry.device, entry.mount_point.as_path()));
@@ -198,7 +195,8 @@ mod tests {
 
     #[test]
     fn only_network_lines_are_kept() {
-        let text = b"1 0 8:0 / / rw - ext4 d rw\n2 1 0:5 / /a\\040-\\040nfs rw shared:1 - proc p rw\n\
+        let text =
+            b"1 0 8:0 / / rw - ext4 d rw\n2 1 0:5 / /a\\040-\\040nfs rw shared:1 - proc p rw\n\
                      3 1 0:6 / /n rw - nfs4 f:/ rw\nodd\n";
         assert_eq!(network_lines(text), b"3 1 0:6 / /n rw - nfs4 f:/ rw\n");
     }

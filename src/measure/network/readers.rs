@@ -15,15 +15,44 @@ use super::{ceph, cifs};
 
 /// NFS requests with a name of their own; all others are counted together.
 const WELL_KNOWN: [&str; 17] = [
-    "ACCESS", "CLOSE", "COMMIT", "CREATE", "FSSTAT", "GETATTR", "LOCK", "LOCKU", "LOOKUP", "OPEN",
-    "READ", "READDIR", "READDIRPLUS", "REMOVE", "RENAME", "SETATTR", "WRITE",
+    "ACCESS",
+    "CLOSE",
+    "COMMIT",
+    "CREATE",
+    "FSSTAT",
+    "GETATTR",
+    "LOCK",
+    "LOCKU",
+    "LOOKUP",
+    "OPEN",
+    "READ",
+    "READDIR",
+    "READDIRPLUS",
+    "REMOVE",
+    "RENAME",
+    "SETATTR",
+    "WRITE",
 ];
 /// Requests that keep up the connection to a server. The client adds those of the connection to
 /// each of its mounts: counted as the mounts' own they would be counted many times.
 const OF_SESSION: [&str; 18] = [
-    "BIND_CONN_TO_SESSION", "CREATE_SESSION", "DESTROY_CLIENTID", "DESTROY_SESSION", "EXCHANGE_ID",
-    "FREE_STATEID", "FSID_PRESENT", "FS_LOCATIONS", "GET_LEASE_TIME", "NULL", "RECLAIM_COMPLETE",
-    "RENEW", "SECINFO", "SECINFO_NO_NAME", "SEQUENCE", "SETCLIENTID", "SETCLIENTID_CONFIRM",
+    "BIND_CONN_TO_SESSION",
+    "CREATE_SESSION",
+    "DESTROY_CLIENTID",
+    "DESTROY_SESSION",
+    "EXCHANGE_ID",
+    "FREE_STATEID",
+    "FSID_PRESENT",
+    "FS_LOCATIONS",
+    "GET_LEASE_TIME",
+    "NULL",
+    "RECLAIM_COMPLETE",
+    "RENEW",
+    "SECINFO",
+    "SECINFO_NO_NAME",
+    "SEQUENCE",
+    "SETCLIENTID",
+    "SETCLIENTID_CONFIRM",
     "TEST_STATEID",
 ];
 
@@ -147,9 +176,11 @@ pub(super) fn cifs(filesystems: &mut [&mut NetworkFilesystem], procfs: &Path) ->
     for filesystem in filesystems.iter_mut() {
         let export = filesystem.key.export.split(['/', '\\']).next().unwrap_or_default();
         let server = filesystem.key.server.clone();
-        let (own, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut shares).into_iter().partition(
-            |share| share.server.eq_ignore_ascii_case(&server) && share.share.eq_ignore_ascii_case(export),
-        );
+        let (own, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut shares).into_iter().partition(|share| {
+                share.server.eq_ignore_ascii_case(&server)
+                    && share.share.eq_ignore_ascii_case(export)
+            });
         shares = rest;
         let sum = |a: Option<u64>, b: Option<u64>| a.map_or(b, |a| Some(a.saturating_add(b?)));
         for share in own {
@@ -207,7 +238,8 @@ pub(super) fn ceph(filesystems: &mut [&mut NetworkFilesystem], sysfs: &Path) -> 
     let clients: Vec<PathBuf> = match std::fs::read_dir(&root) {
         Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
         Err(error) => {
-            let what = format!("requests of CephFS are not counted: read {}: {error}", root.display());
+            let what =
+                format!("requests of CephFS are not counted: read {}: {error}", root.display());
             let hint = "mount -t debugfs debugfs /sys/kernel/debug, and read it as root";
             return Reading::absent("network_ceph", &root, &what, hint);
         }
@@ -255,18 +287,18 @@ fn ceph_client(filesystem: &mut NetworkFilesystem, client: &Path) {
         }
     }
     let osdc = read("osdc").and_then(|text| ceph::parse_osdc(&text));
-    filesystem.waiting = osdc.map(|waiting| {
-        waiting + read("mdsc").map_or(0, |text| ceph::parse_mdsc(&text))
-    });
+    filesystem.waiting =
+        osdc.map(|waiting| waiting + read("mdsc").map_or(0, |text| ceph::parse_mdsc(&text)));
 }
 
 /// What a mount itself tells of its filesystem.
 pub(super) fn described(entry: &MountEntry, mount_point: String) -> NetworkFilesystem {
     let endpoint = source::endpoint(&entry.fstype, &entry.source);
     let option = |name: &str| {
-        let found = entry.super_options.split(',').find_map(|option| {
-            option.strip_prefix(name)?.strip_prefix('=')
-        });
+        let found = entry
+            .super_options
+            .split(',')
+            .find_map(|option| option.strip_prefix(name)?.strip_prefix('='));
         // Words of a mount's owner: none of these is ever long.
         found.filter(|value| value.len() <= 64).unwrap_or_default().to_owned()
     };
@@ -297,7 +329,26 @@ pub(super) fn described(entry: &MountEntry, mount_point: String) -> NetworkFiles
     }
 }
 
-/// Whether a file could be read is told by source.
+/// Whether a remote filesystem stores what somebody else keeps: FUSE also serves views of this
+/// host's own files and state.
+pub(super) fn is_storage(fstype: &str) -> bool {
+    !matches!(
+        fstype,
+        "fuse.lxcfs"
+            | "fuse.fuse-overlayfs"
+            | "fuse.gvfsd-fuse"
+            | "fuse.portal"
+            | "fuse.snapfuse"
+            | "fuse.squashfuse"
+            | "fuse.bindfs"
+            | "fuse.mergerfs"
+            | "fuse.encfs"
+            | "fuse.gocryptfs"
+            | "fuse.vmware-vmblock"
+    )
+}
+
+/// Served by the kernel's NFS client.
 pub(super) fn is_nfs(fstype: &str) -> bool {
     matches!(fstype, "nfs" | "nfs4")
 }

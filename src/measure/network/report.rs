@@ -38,7 +38,8 @@ impl Reading {
     ) -> Self {
         let message = format!("{operation} {}: {error}", target.display());
         if errno::outcome_of(error) == Outcome::Gone {
-            let hint = "its counters are absent; sizes and whether it answers are told all the same";
+            let hint =
+                "its counters are absent; sizes and whether it answers are told all the same";
             return Self::absent(name, target, &message, hint);
         }
         let mut reading = Self::new(name, target, SourceHealth::Failed);

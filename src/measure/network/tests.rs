@@ -39,7 +39,7 @@ fn nfs_of_linux_2_6_32_by_datagrams() {
     );
     // Operations that never occurred are not there.
     let names: Vec<&str> = udp.operations.iter().map(|op| op.name.as_str()).collect();
-    assert_eq!(names, ["NULL", "GETATTR", "READ", "WRITE", "COMMIT", "FSINFO"]);
+    assert_eq!(names, ["NULL", "GETATTR", "READ", "WRITE", "FSINFO", "COMMIT"]);
     assert_eq!(
         operation(udp, "READ"),
         mountstats::Operation {
@@ -162,7 +162,8 @@ fn malformed_shares() {
 #[test]
 fn cephs_tables() {
     let latency = ceph::parse_metrics(&fixture("ceph-latency.txt"));
-    let row = |rows: &[ceph::Row], item: &str| rows.iter().find(|r| r.item == item).cloned().unwrap();
+    let row =
+        |rows: &[ceph::Row], item: &str| rows.iter().find(|r| r.item == item).cloned().unwrap();
     assert_eq!(latency.len(), 4);
     let write = row(&latency, "write");
     assert_eq!((write.total, write.mean_micros, write.bytes), (42, Some(3_123_928), None));

@@ -54,7 +54,9 @@ impl Shared {
                 sources.extend(self.watch(watch, &round.watch));
             }
             let state = self.state();
-            sources.extend(state.state_file.iter().chain(&state.master).chain(&state.network_sources).cloned());
+            sources.extend(
+                state.state_file.iter().chain(&state.master).chain(&state.network_sources).cloned(),
+            );
             drop(state);
             self.count_and_log(&sources);
             let inventory = Inventory {

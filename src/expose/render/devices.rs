@@ -90,7 +90,7 @@ fn volumes(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>) {
     let mut labels = Arena::default();
     let mut found: Vec<(&VolumeView, &FilesystemDevice)> = Vec::new();
     for view in &plan.volumes {
-        let device = view.filesystem.as_deref().and_then(|point| devices.get(point));
+        let device = view.filesystem.as_deref().and_then(|point| devices.get(point)).copied();
         // Without a sysfs to tell, there is nothing to say of each volume.
         let told = |device: &&FilesystemDevice| {
             device.top().is_some_and(|top| top.kind != DeviceKind::Unknown)

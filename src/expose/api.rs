@@ -17,6 +17,8 @@ pub enum Resource {
     Devices,
     /// Array of network filesystems.
     NetworkFilesystems,
+    /// Array of containers with their block I/O.
+    Io,
     /// The agent, or `null`.
     Agent,
     /// Array of sources of truth.
@@ -31,12 +33,13 @@ pub enum Resource {
 
 impl Resource {
     /// Every resource, in the order they are listed.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Volumes,
         Self::Sandboxes,
         Self::Filesystems,
         Self::Devices,
         Self::NetworkFilesystems,
+        Self::Io,
         Self::Agent,
         Self::Sources,
         Self::Findings,
@@ -52,6 +55,7 @@ impl Resource {
             Self::Filesystems => "/api/v1/filesystems",
             Self::Devices => "/api/v1/devices",
             Self::NetworkFilesystems => "/api/v1/network_filesystems",
+            Self::Io => "/api/v1/io",
             Self::Agent => "/api/v1/agent",
             Self::Sources => "/api/v1/sources",
             Self::Findings => "/api/v1/findings",
@@ -73,6 +77,7 @@ impl Resource {
             Self::Filesystems => serde_json::to_vec(&rows::filesystems(snapshot)),
             Self::Devices => serde_json::to_vec(&rows::devices(snapshot)),
             Self::NetworkFilesystems => serde_json::to_vec(&snapshot.network),
+            Self::Io => serde_json::to_vec(&rows::io(snapshot)),
             Self::Agent => serde_json::to_vec(&rows::agent(snapshot)),
             Self::Sources => serde_json::to_vec(&rows::sources(snapshot)),
             Self::Findings => serde_json::to_vec(&rows::findings(snapshot)),

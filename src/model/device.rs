@@ -84,7 +84,7 @@ pub struct Device {
 /// Counters of a block device since it appeared (`/sys/block/*/stat`; kernel:
 /// `Documentation/block/stat.rst`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct DeviceIo {
+pub struct DeviceCounters {
     /// Bytes read.
     pub read_bytes: u64,
     /// Bytes written.
@@ -116,7 +116,7 @@ pub struct FilesystemDevice {
     /// by name.
     pub disks: Vec<usize>,
     /// Counters of the filesystem's own device; absent where it has none.
-    pub io: Option<DeviceIo>,
+    pub io: Option<DeviceCounters>,
     /// Volumes and sandboxes on it; filled in by judgement.
     pub subjects: usize,
 }

@@ -6,11 +6,13 @@
 //! Two customs hold everywhere: `Option` means *absent* (not known, does not apply) and zero
 //! means zero; a measurement that failed is an error beside the last good value, never a number.
 
+mod clock;
 mod device;
 mod finding;
 mod growth;
 mod history;
 mod inventory;
+mod io;
 mod network;
 mod resource;
 mod sample;
@@ -18,12 +20,17 @@ mod sandbox;
 mod snapshot;
 mod volume;
 
-pub use device::{Device, DeviceIo, DeviceKind, FilesystemDevice};
+pub use clock::ClockStep;
+pub use device::{Device, DeviceCounters, DeviceKind, FilesystemDevice};
 pub use finding::{Finding, FindingSubject, Severity, SubjectKind};
 pub use growth::{FullBy, Growth};
 pub use history::{History, Peak, QuotaChange, RoleOwners};
 pub use inventory::{
     Agent, Disagreement, DiskType, Inventory, SourceError, SourceHealth, SourceKind, SourceReport,
+};
+pub use io::{
+    CgroupVersion, ContainerIo, ContainerRef, DeviceIo, DeviceNumber, Direction, DirectionIo,
+    IoLimit, IoPressure, LimitKind,
 };
 pub use network::{
     BytesMoved, MountUser, NetworkFilesystem, NetworkKey, NetworkTransport, OperationStats, Recent,

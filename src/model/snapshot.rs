@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    Enforcement, FilesystemDevice, FilesystemSample, Finding, Growth, History, Inventory, Measured,
-    NetworkFilesystem, NetworkTransport, OrphanReason, Sandbox, SandboxState, Timestamp, Volume,
-    VolumeState,
+    ContainerIo, Enforcement, FilesystemDevice, FilesystemSample, Finding, Growth, History,
+    Inventory, Measured, NetworkFilesystem, NetworkTransport, OrphanReason, Sandbox, SandboxState,
+    Timestamp, Volume, VolumeState,
 };
 
 /// A volume with what was measured and judged of it.
@@ -108,6 +108,8 @@ pub struct Snapshot {
     pub ready: bool,
     /// The agent's garbage collection; absent without an agent.
     pub gc: Option<GcView>,
+    /// Block I/O of running containers, sorted by key.
+    pub io: Arc<Vec<ContainerIo>>,
     /// Findings, the gravest first.
     pub findings: Vec<Finding>,
 }

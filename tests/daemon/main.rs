@@ -5,6 +5,7 @@ mod support;
 
 mod bad_input;
 mod browser;
+mod directories;
 mod golden;
 mod history;
 mod hung;
@@ -12,4 +13,5 @@ mod network;
 mod notice;
 mod prometheus;
 mod scene;
+mod service_discovery;
 mod surfaces;

@@ -315,7 +315,7 @@ fn devices() -> Vec<FilesystemDevice> {
     lvm.mapper = Some("fast-ssd1".into());
     lvm.logical_volume = Some(("fast".into(), "ssd1".into()));
     let disk = device("nvme0n1", (259, 0), DeviceKind::Disk);
-    let io = DeviceIo {
+    let io = DeviceCounters {
         read_bytes: 3 * GIB,
         written_bytes: 7 * GIB,
         reads: 30_000,
@@ -493,6 +493,7 @@ pub fn volume(
                 container: "c1".into(),
             }],
             created: Some(NOW - 30.0 * 86_400.0 + 0.125),
+            unused_after: None,
         },
         state: VolumeState::InUse,
         reason: "A running task holds it.".into(),

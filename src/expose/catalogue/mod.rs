@@ -7,6 +7,7 @@ pub mod agent;
 pub mod device;
 pub mod filesystem;
 pub mod finding;
+pub mod io;
 pub mod network;
 pub mod own;
 mod reference;
@@ -76,12 +77,13 @@ pub struct Group {
 }
 
 /// Every group.
-pub static GROUPS: [&Group; 8] = [
+pub static GROUPS: [&Group; 9] = [
     &volume::GROUP,
     &sandbox::GROUP,
     &filesystem::GROUP,
     &device::GROUP,
     &network::GROUP,
+    &io::GROUP,
     &agent::GROUP,
     &finding::GROUP,
     &own::GROUP,

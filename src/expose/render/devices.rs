@@ -12,7 +12,7 @@ use crate::expose::catalogue::device::{
 use crate::expose::exposition::{Arena, Encoder};
 use crate::expose::paths::display;
 use crate::judge::storage::{Sharing, sharing};
-use crate::model::{Device, DeviceIo, DeviceKind, FilesystemDevice, Snapshot, VolumeView};
+use crate::model::{Device, DeviceCounters, DeviceKind, FilesystemDevice, Snapshot, VolumeView};
 
 /// Disks that are named of one filesystem.
 const MAX_DISKS: usize = 32;
@@ -128,7 +128,7 @@ fn volumes(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>) {
             device.io.as_ref().filter(|_| own).map(|io| (labels, io))
         })
     };
-    type Count = fn(&DeviceIo) -> u64;
+    type Count = fn(&DeviceCounters) -> u64;
     let counts: [(_, Count); 4] = [
         (&IO_READ_BYTES, |io| io.read_bytes),
         (&IO_WRITTEN_BYTES, |io| io.written_bytes),
@@ -141,7 +141,7 @@ fn volumes(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>) {
             encoder.u64(labels, value(io));
         }
     }
-    type Seconds = fn(&DeviceIo) -> f64;
+    type Seconds = fn(&DeviceCounters) -> f64;
     let times: [(_, Seconds); 4] = [
         (&IO_READ_SECONDS, |io| io.read_seconds),
         (&IO_WRITE_SECONDS, |io| io.write_seconds),

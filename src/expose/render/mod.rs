@@ -5,6 +5,7 @@ mod bound;
 mod devices;
 mod filesystems;
 mod findings;
+mod io;
 mod network;
 mod sandboxes;
 mod volumes;
@@ -54,6 +55,7 @@ pub fn render_into(
     filesystems::write(&mut encoder, snapshot);
     devices::write(&mut encoder, snapshot, &plan);
     network::write(&mut encoder, &plan.network);
+    io::write(&mut encoder, &plan.io);
     if let Some(found) = &snapshot.inventory.agent {
         agent::write(&mut encoder, found);
     }

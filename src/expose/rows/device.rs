@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::expose::paths::display;
-use crate::model::{Device, DeviceIo, FilesystemDevice};
+use crate::model::{Device, DeviceCounters, FilesystemDevice};
 
 /// What lies below one filesystem.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct DeviceRow<'a> {
+pub struct FilesystemDeviceRow<'a> {
     /// Mount point of the filesystem.
     pub mount_point: Cow<'a, str>,
     /// Its own device first, then those below, each once.
@@ -19,7 +19,7 @@ pub struct DeviceRow<'a> {
     /// Volumes and sandboxes on the filesystem.
     pub subjects: usize,
     /// Counters of its own device; `null` where it has none.
-    pub io: Option<DeviceIo>,
+    pub io: Option<DeviceCounters>,
 }
 
 /// One device.
@@ -45,7 +45,7 @@ pub struct LayerRow<'a> {
     pub rotational: Option<bool>,
 }
 
-impl<'a> From<&'a FilesystemDevice> for DeviceRow<'a> {
+impl<'a> From<&'a FilesystemDevice> for FilesystemDeviceRow<'a> {
     fn from(device: &'a FilesystemDevice) -> Self {
         Self {
             mount_point: display(&device.mount_point),

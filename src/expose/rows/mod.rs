@@ -4,6 +4,7 @@
 mod agent;
 mod device;
 mod finding;
+mod io;
 mod order;
 mod orphan;
 mod sandbox;
@@ -19,8 +20,9 @@ use crate::model::{
 };
 
 pub use agent::{AgentRow, PersistentDiskRow, ResourceRow};
-pub use device::{DeviceRow, LayerRow};
+pub use device::{FilesystemDeviceRow, LayerRow};
 pub use finding::FindingRow;
+pub use io::{DeviceRow, IoRow, io};
 pub use order::{sandboxes_by_what_matters, volumes_by_what_matters};
 pub use orphan::OrphanRow;
 pub use sandbox::{SandboxRow, TaskRow};
@@ -158,8 +160,8 @@ pub fn filesystems(snapshot: &Snapshot) -> Vec<FilesystemRow<'_>> {
 }
 
 /// What lies below each filesystem, sorted by mount point.
-pub fn devices(snapshot: &Snapshot) -> Vec<DeviceRow<'_>> {
-    snapshot.devices.iter().map(DeviceRow::from).collect()
+pub fn devices(snapshot: &Snapshot) -> Vec<FilesystemDeviceRow<'_>> {
+    snapshot.devices.iter().map(FilesystemDeviceRow::from).collect()
 }
 
 /// The agent, when there is one.

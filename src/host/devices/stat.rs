@@ -1,13 +1,13 @@
 //! Counters of a block device.
 
-use crate::model::DeviceIo;
+use crate::model::DeviceCounters;
 
 /// The unit of the sector counts, whatever the sectors of the device.
 const SECTOR: u64 = 512;
 
 /// Reads `/sys/block/*/stat`: 11 fields, 15 with discards (4.18), 17 with flushes (5.5). Times are
 /// in milliseconds. `None`: fewer fields, or one that is no number.
-pub fn parse_stat(text: &[u8]) -> Option<DeviceIo> {
+pub fn parse_stat(text: &[u8]) -> Option<DeviceCounters> {
     let text = std::str::from_utf8(text).ok()?;
     let mut numbers = [0_u64; 11];
     let mut fields = text.split_ascii_whitespace();
@@ -28,7 +28,7 @@ pub fn parse_stat(text: &[u8]) -> Option<DeviceIo> {
         weighted,
     ] = numbers;
     let seconds = |millis: u64| millis as f64 / 1000.0;
-    Some(DeviceIo {
+    Some(DeviceCounters {
         read_bytes: sectors_read.saturating_mul(SECTOR),
         written_bytes: sectors_written.saturating_mul(SECTOR),
         reads,
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn every_generation() {
-        let expected = DeviceIo {
+        let expected = DeviceCounters {
             read_bytes: 300 * 512,
             written_bytes: 700 * 512,
             reads: 10,

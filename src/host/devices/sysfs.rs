@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::host::names::escape_name;
-use crate::model::{Device, DeviceIo, DeviceKind};
+use crate::model::{Device, DeviceCounters, DeviceKind};
 
 use super::names::{logical_volume, mapper_kind};
 use super::parse_stat;
@@ -90,7 +90,7 @@ impl Sysfs {
     }
 
     /// Counters of the device of this number.
-    pub fn io(&self, number: (u32, u32)) -> Option<DeviceIo> {
+    pub fn io(&self, number: (u32, u32)) -> Option<DeviceCounters> {
         parse_stat(&fs::read(self.directory(number).join("stat")).ok()?)
     }
 

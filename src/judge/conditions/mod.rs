@@ -6,7 +6,9 @@
 mod catalogue;
 mod growth;
 mod host;
+mod io;
 mod network;
+mod promql;
 mod runbook;
 mod subjects;
 mod thresholds;
@@ -14,6 +16,7 @@ mod thresholds;
 pub use catalogue::{all, find};
 pub use growth::*;
 pub use host::*;
+pub use io::*;
 pub use network::*;
 pub use runbook::runbook_markdown;
 pub use subjects::*;

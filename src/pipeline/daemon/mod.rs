@@ -2,8 +2,10 @@
 //! measuring scheduler with its own. They meet in one small locked state; whoever changes it
 //! raises a signal, and the publisher makes a new snapshot of it.
 
+mod clock;
 mod discovery;
 mod filesystems;
+mod io;
 mod master;
 mod network;
 mod persistence;
@@ -27,7 +29,10 @@ use crate::judge::findings::FindingMemory;
 use crate::judge::growth::Histories;
 use crate::judge::storage::Below;
 use crate::measure::usage::{UsageConfig, UsageMeter};
-use crate::model::{CollectorRun, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceReport};
+use crate::model::{
+    CollectorRun, ContainerIo, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceReport,
+    Timestamp,
+};
 
 use super::once_log::OnceLog;
 use super::signal::Signal;
@@ -65,6 +70,7 @@ struct Shared {
     discover: Arc<Signal>,
     measure_filesystems: Signal,
     measure_network: Signal,
+    measure_io: Signal,
     publish: Arc<Signal>,
     save: Signal,
     master: Signal,
@@ -86,8 +92,11 @@ struct State {
     filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
     below: Below,
     network_sources: Vec<SourceReport>,
+    io: Arc<Vec<ContainerIo>>,
     collectors: BTreeMap<&'static str, CollectorRun>,
     log: OnceLog,
+    /// When the clock was looked at last, and what it showed.
+    clock: Option<(Instant, Timestamp)>,
 }
 
 impl Daemon {
@@ -115,18 +124,20 @@ impl Daemon {
             discover: Arc::new(Signal::default()),
             measure_filesystems: Signal::default(),
             measure_network: Signal::default(),
+            measure_io: Signal::default(),
             publish,
             save: Signal::default(),
             history: Signal::default(),
             master: Signal::default(),
             stopping: AtomicBool::new(false),
         });
-        let work: [(&str, Work); 6] = [
+        let work: [(&str, Work); 7] = [
             ("state", Shared::keep_state_for_ever),
             ("master", Shared::ask_master_for_ever),
             ("discover", Shared::discover_for_ever),
             ("filesystems", Shared::measure_filesystems_for_ever),
             ("network", Shared::measure_network_for_ever),
+            ("io", Shared::measure_io_for_ever),
             ("publish", Shared::publish_for_ever),
         ];
         let mut daemon = Self { shared, threads: Vec::new() };
@@ -151,6 +162,7 @@ impl Daemon {
             shared.meter.configure(usage_config(&config));
             shared.config.store(Arc::new(config));
             shared.discover.raise();
+            shared.measure_io.raise();
             shared.master.raise();
             shared.publish.raise();
         }
@@ -163,6 +175,7 @@ impl Drop for Daemon {
         self.shared.discover.raise();
         self.shared.measure_filesystems.raise();
         self.shared.measure_network.raise();
+        self.shared.measure_io.raise();
         self.shared.publish.raise();
         self.shared.save.raise();
         self.shared.master.raise();

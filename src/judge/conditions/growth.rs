@@ -16,7 +16,7 @@ pub static VOLUME_FILLS_SOON: Condition = Condition {
     description: "Volume {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} is \
           full in {{ $value | humanizeDuration }}, at the pace seen.",
     expr: Some(
-        "(plimsoll_volume_full_timestamp_seconds - time() <= $threshold > $fills_now) unless \
+        "(plimsoll_volume_full_timestamp_seconds - time() <= $threshold) unless \
               on (instance, source, role, volume, disk) (plimsoll_volume_full_timestamp_seconds * \
               on (instance, source, role, volume, disk) group_left (filesystem) \
               plimsoll_volume_info == on (instance, filesystem) group_left () \
@@ -76,7 +76,7 @@ pub static SANDBOX_FILLS_SOON: Condition = Condition {
     description: "The sandbox of {{ $labels.executor }} (container {{ $labels.container }}) \
           is full in {{ $value | humanizeDuration }}, at the pace seen.",
     expr: Some(
-        "(plimsoll_sandbox_full_timestamp_seconds - time() <= $threshold > $fills_now) and \
+        "(plimsoll_sandbox_full_timestamp_seconds - time() <= $threshold) and \
               on (instance, source, framework, executor, container) \
               plimsoll_sandbox_info{enforcement!~\"none|accounting\"} unless on (instance, source, \
               framework, executor, container) (plimsoll_sandbox_full_timestamp_seconds * on \
@@ -139,7 +139,7 @@ pub static FILESYSTEM_FILLS_SOON: Condition = Condition {
     summary: "Filesystem fills within a day",
     description: "Filesystem {{ $labels.mount_point }} is full in {{ $value | \
           humanizeDuration }}, at the pace seen.",
-    expr: Some("plimsoll_filesystem_full_timestamp_seconds - time() <= $threshold > $fills_now"),
+    expr: Some("plimsoll_filesystem_full_timestamp_seconds - time() <= $threshold"),
     meaning: "At the pace seen, ordinary users can write no more within the time: writes of \
           every tenant then fail with ENOSPC, whatever their quota. A prediction is only made \
           where the growth went on long enough to bear it out (`docs/growth.md`).",

@@ -63,6 +63,11 @@ fn section(page: &mut String, condition: &Condition) {
     if condition.hold_seconds > 0.0 {
         let _ = write!(facts, " · held for {}", spoken(condition.hold_seconds));
     }
+    if !condition.gives_way_to().is_empty() {
+        let names = condition.gives_way_to().iter().map(|further| format!("`{}`", further.id));
+        let names: Vec<String> = names.collect();
+        let _ = write!(facts, " · gives way to {}", names.join(", "));
+    }
     let _ = write!(
         page,
         "\n## {}\n\n{}.\n\n{facts}\n\n**What it means.** {}\n\n**How to check.** {}\n\n**What to do.** {}\n",

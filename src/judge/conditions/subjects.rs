@@ -15,10 +15,7 @@ pub static VOLUME_NEAR_QUOTA: Condition = Condition {
     summary: "Volume is close to its quota",
     description: "Volume {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} holds {{ \
           $value | humanizePercentage }} of its quota.",
-    expr: Some(
-        "plimsoll_volume_used_bytes / (plimsoll_volume_quota_bytes > 0) >= $threshold < \
-        1",
-    ),
+    expr: Some("plimsoll_volume_used_bytes / (plimsoll_volume_quota_bytes > 0) >= $threshold"),
     meaning: "The volume holds most of the bytes it was created with. What happens past them \
           depends on its enforcement, which the finding names: the task is killed, its \
           writes fail, or it grows on into the space of others.",
@@ -304,7 +301,7 @@ pub static SANDBOX_NEAR_QUOTA: Condition = Condition {
           holds {{ $value | humanizePercentage }} of its quota.",
     expr: Some(
         "plimsoll_sandbox_used_bytes / (plimsoll_sandbox_quota_bytes > 0) >= $threshold \
-        < 1 and on (source, framework, executor, container) \
+        and on (source, framework, executor, container) \
         plimsoll_sandbox_info{enforcement!~\"none|accounting\"}",
     ),
     meaning: "The task has written most of the disk it asked for, and the quota is enforced: \

@@ -6,6 +6,7 @@ use clap::{Args as Group, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::logging::{LogFormat, LogLevel};
 use super::rows::Output;
+use super::top::{self, TopArgs};
 use super::{ListenAddress, version};
 use crate::host::Roots;
 use crate::measure::usage::usual_threads;
@@ -75,6 +76,9 @@ pub enum Command {
     Sandboxes(ListArgs),
     /// List data that nobody claims, and what to do about it
     Orphans(ListArgs),
+    /// Watch findings, volumes, sandboxes and filesystems live in the terminal
+    #[command(after_help = top::HELP)]
+    Top(TopArgs),
     /// Measure directory trees, as exactly as du
     Scan(ScanArgs),
     /// Say what works, what is missing and what to do about it

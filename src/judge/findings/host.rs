@@ -6,7 +6,7 @@ use crate::judge::{spoken, spoken_bytes};
 use crate::model::{FilesystemSample, FindingSubject, FullBy, SourceHealth, SubjectKind};
 
 use super::growth::{self, fills};
-use super::{Candidate, Facts, Strength, limit, percent, strength, subject};
+use super::{Candidate, Facts, limit, percent, strength, subject};
 
 pub(super) fn filesystems(facts: &Facts<'_>, found: &mut Vec<Candidate>) {
     for sample in &facts.snapshot.filesystems {

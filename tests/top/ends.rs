@@ -1,6 +1,7 @@
 //! However it ends, the terminal is given back as it was.
 
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::sample_snapshot::well;
 use crate::server::Server;
@@ -42,6 +43,21 @@ fn keys_and_signals_give_the_terminal_back() {
 }
 
 #[test]
+fn it_ends_with_its_terminal() {
+    let server = Server::on(0, well());
+    let tmux = Tmux::start(100, 30);
+    tmux.line(&format!("{PLIMSOLL} top --url {}", server.url()));
+    tmux.wait("the picture", |screen| screen.contains("nothing needs attention"));
+    let process = format!("/proc/{}", tmux.foreground());
+    tmux.close();
+    let start = Instant::now();
+    while std::path::Path::new(&process).exists() {
+        assert!(start.elapsed() < Duration::from_secs(30), "{process} outlives its terminal");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
 fn the_shell_can_stop_it_and_go_on() {
     let server = Server::on(0, well());
     let tmux = Tmux::start(100, 30);
@@ -69,7 +85,7 @@ fn a_panic_gives_the_terminal_back_and_is_readable() {
     for thread in ["first", "other"] {
         tmux.line("clear");
         tmux.line(&format!(
-            "PANICS_ON={thread} {} --exact ends::panics_with_the_terminal_taken --ignored --nocapture; echo status $?",
+            "RUST_BACKTRACE=0 PANICS_ON={thread} {} --exact ends::panics_with_the_terminal_taken --ignored --nocapture; echo status $?",
             this.display()
         ));
         let screen = tmux.wait("the end", |screen| screen.contains("status 101"));

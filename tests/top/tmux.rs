@@ -94,6 +94,11 @@ impl Tmux {
         format!("{}{flags}", String::from_utf8_lossy(&stty.stdout))
     }
 
+    /// Closes the window, as a person does, or a connection that breaks.
+    pub fn close(&self) {
+        self.run(&["kill-server"]);
+    }
+
     /// Process id of what the shell runs in the foreground.
     pub fn foreground(&self) -> u32 {
         let shell = self.run(&["display-message", "-p", "#{pane_pid}"]);

@@ -28,8 +28,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::args::GlobalArgs;
 use crate::cli::rows::ignore_broken_pipe;
 use crate::cli::top::{TopArgs, View};
+use crate::measure::usage::OnceProgress;
 use crate::pipeline::now;
 
+use super::list::{progress_bar, show};
 use super::{configuration, runtime};
 use screen::Known;
 use source::{News, OwnLook, Source};
@@ -88,7 +90,14 @@ pub(super) fn run(global: &GlobalArgs, args: &TopArgs) -> anyhow::Result<ExitCod
 
 fn once(mut source: Source, args: &TopArgs) -> anyhow::Result<ExitCode> {
     let mut known = Known::default();
-    known.learn(source.look(&mut |_| {}), now());
+    let bar = progress_bar();
+    let news = source.look(&mut |news| {
+        if let News::Looking(inodes, subjects) = news {
+            show(&bar, OnceProgress { inodes, subjects });
+        }
+    });
+    bar.finish_and_clear();
+    known.learn(news, now());
     if let Some((why, _)) = &known.trouble {
         bail!("{}", crate::text::escape(why));
     }

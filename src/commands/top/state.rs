@@ -120,8 +120,10 @@ impl State {
         match key.code {
             KeyCode::Char('c') if control => return Wish::Quit,
             KeyCode::Char('z') if control => return Wish::Suspend,
-            KeyCode::Char(_) if control || key.modifiers.contains(KeyModifiers::ALT) => {
-                return Wish::None;
+            KeyCode::Char(_) if control => return Wish::None,
+            // What a terminal sends for Esc and a key soon after it.
+            KeyCode::Char(_) if key.modifiers.contains(KeyModifiers::ALT) => {
+                self.key(KeyEvent::from(KeyCode::Esc), picture);
             }
             _ => {}
         }

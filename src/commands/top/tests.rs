@@ -126,7 +126,7 @@ fn tables_give_way_from_the_least_important_column_on() {
         words(titles(View::Volumes, 240)),
         "ROLE VOLUME DISK STATE LOAD USE USED OF GROWTH FULL IN INODES HOLDERS AGE"
     );
-    assert_eq!(words(titles(View::Volumes, 80)), "VOLUME STATE LOAD USE USED OF GROWTH FULL IN");
+    assert_eq!(words(titles(View::Volumes, 80)), "VOLUME STATE USE USED OF GROWTH FULL IN");
     assert_eq!(words(titles(View::Volumes, 40)), "VOLUME USE USED");
 }
 
@@ -246,6 +246,11 @@ fn keys_do_what_the_help_says() {
     assert_eq!(roles.collect::<Vec<_>>(), ["galera"]);
     code(&mut state, &known, KeyCode::Esc);
     assert_eq!(state.filter, "");
+
+    // A terminal tells Esc and a key soon after it as Alt and that key.
+    press(&mut state, &known, "/gal");
+    state.key(KeyEvent::new(KeyCode::Char('3'), KeyModifiers::ALT), None);
+    assert_eq!((state.typing, state.filter.as_str(), state.view), (false, "", View::Sandboxes));
 
     press(&mut state, &known, "?");
     assert!(lines(&known, &mut state, (80, 24)).iter().any(|line| line.contains("UNEXPLAINED")));

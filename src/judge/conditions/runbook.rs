@@ -73,7 +73,7 @@ fn section(page: &mut String, condition: &Condition) {
         "\n## {}\n\n{}.\n\n{facts}\n\n**What it means.** {}\n\n**How to check.** {}\n\n**What to do.** {}\n",
         condition.alert, condition.summary, condition.meaning, condition.check, condition.action,
     );
-    if let Some(expr) = condition.expr {
+    if let Some(expr) = condition.expression() {
         let _ = write!(page, "\n```promql\n{expr}\n```\n");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::discover::mesos::MesosSource;
+use crate::discover::Sources;
 use crate::discover::watch::DirectoryWatch;
 use crate::measure::targets;
 use crate::model::{Inventory, SourceError, SourceHealth, SourceReport};
@@ -31,23 +31,13 @@ impl Shared {
                 tracing::warn!(%error, "New sandboxes are noticed by the periodic listing only");
             })
             .ok();
-        let mut source: Option<(Arc<Config>, MesosSource)> = None;
+        let guard = Arc::clone(&self.guard);
+        let mut all = Sources::new(self.roots.clone(), guard, self.handle.clone());
         self.history.wait(HISTORY_PATIENCE);
         while !self.stopping() {
             let started = Instant::now();
             let config = self.config.load_full();
-            let current = source.take().filter(|(of, _)| of.mesos == config.mesos);
-            let (_, mut mesos) = current.unwrap_or_else(|| {
-                let source = MesosSource::new(
-                    config.mesos.clone(),
-                    self.roots.clone(),
-                    Arc::clone(&self.guard),
-                    self.handle.clone(),
-                );
-                (Arc::clone(&config), source)
-            });
-            let round = mesos.refresh();
-            source = Some((Arc::clone(&config), mesos));
+            let round = all.refresh(&config);
 
             let mut sources = round.sources;
             if let Some(watch) = &mut watch {
@@ -62,6 +52,7 @@ impl Shared {
                 agent: round.agent,
                 volumes: round.volumes,
                 sandboxes: round.sandboxes,
+                containers: round.containers,
                 sources,
                 disagreements: round.disagreements,
             };
@@ -74,7 +65,7 @@ impl Shared {
         let table = self.guard.table();
         self.meter.set_targets(targets::plan(&inventory, &table, &self.roots));
         let mut state = self.state();
-        let at = inventory.taken_at;
+        let at = self.look_at_clock(&mut state);
         if let Some(owners) = self.fresh_owners(&state) {
             state.memory.observe_owners(&owners, at);
         }
@@ -84,12 +75,18 @@ impl Shared {
         }
         let sources = &inventory.sources;
         state.collectors.retain(|name, _| {
-            *name == Filesystems::COLLECTOR || sources.iter().any(|source| source.name == *name)
+            *name == Filesystems::COLLECTOR
+                || *name == super::io::COLLECTOR
+                || sources.iter().any(|source| source.name == *name)
         });
         let moved = state.inventory.volumes.len() != inventory.volumes.len()
             || state.inventory.sandboxes.len() != inventory.sandboxes.len();
+        let others = state.inventory.containers != inventory.containers;
         state.inventory = Arc::new(inventory);
         drop(state);
+        if others {
+            self.measure_io.raise();
+        }
         if moved {
             self.measure_filesystems.raise();
         }

@@ -133,8 +133,8 @@ fn empty_files_and_sections_mean_the_defaults() {
 #[test]
 fn refusals_name_file_line_column_and_reason() {
     let duration = "is not a duration such as \"15s\", \"10m\" or \"1h 30m\"";
-    let keys = "mesos, directories, discovery, usage, filesystems, io, orphans, conditions, \
-                metrics, storage";
+    let keys = "mesos, directories, discovery, usage, filesystems, io, orphans, conditions, metrics, \
+                storage";
     let cases = [
         (
             "mesos:\n  work_dri: /x\n",

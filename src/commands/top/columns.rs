@@ -37,8 +37,8 @@ pub fn specs(view: View) -> Vec<Spec> {
             left("SEVERITY", fixed, 0),
             right("SINCE", 1),
             left("KIND", fixed, 3),
-            left("SUBJECT", Shrink::Middle(20), 0),
-            left("REASON", Shrink::Middle(36), 2),
+            left("SUBJECT", Shrink::Middle(26), 0),
+            left("REASON", Shrink::Middle(24), 2),
         ]),
         View::Volumes => {
             specs.extend([
@@ -126,7 +126,9 @@ pub fn cells(
         View::Sandboxes => {
             let row = &picture.sandboxes[at];
             let name = view::framework(row).to_owned();
-            cells.extend([name, row.executor.clone(), row.container.clone()]);
+            // A standalone container has no other name.
+            let executor = if row.executor.is_empty() { &row.container } else { &row.executor };
+            cells.extend([name, executor.clone(), row.container.clone()]);
             cells.extend(of_usage(&row.state, &row.usage, now));
             cells.extend([tasks(row), age(row.usage.measured_timestamp_seconds, now)]);
         }

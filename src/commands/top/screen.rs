@@ -82,7 +82,7 @@ struct Page {
 
 impl Page {
     fn push(&mut self, style: Style, text: &str) {
-        self.lines.push(Line { text: ellipsize(text, self.width).into_owned(), style });
+        self.lines.push(Line { text: cut(text, self.width), style });
     }
 }
 
@@ -109,6 +109,17 @@ pub fn draw(
     }
     page.lines.truncate(height);
     page.lines
+}
+
+/// The beginning of a text that is wider than `width` columns.
+fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let fits = |at: &usize| text[..*at].width() < width;
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let end = ends.take_while(fits).last().unwrap_or(0);
+    if width == 0 { String::new() } else { format!("{}…", &text[..end]) }
 }
 
 /// The tabs, the table, and where there is room for them the summary, the story of the row under
@@ -144,7 +155,7 @@ fn body(page: &mut Page, picture: &Picture, state: &mut State, height: usize, no
         let sentences = rows.get(cursor).map(|row| columns::details(picture, state.view, *row));
         for sentence in sentences.unwrap_or_default() {
             for line in wrap(&text::escape(&sentence), page.width, story / 2) {
-                page.push(Style::Plain, &line);
+                page.push(Style::Plain, &ellipsize(&line, page.width));
             }
         }
         page.lines.resize(bottom + story, Line { text: String::new(), style: Style::Plain });
@@ -205,10 +216,7 @@ pub fn once(
     width: Option<usize>,
     now: Timestamp,
 ) -> String {
-    let cut = |line: String| match width {
-        Some(width) => ellipsize(&line, width).into_owned(),
-        None => line,
-    };
+    let cut = |line: String| width.map_or(line.clone(), |width| cut(&line, width));
     let mut out = String::new();
     let _ = writeln!(out, "{}", cut(headline(known, now)));
     let Some(picture) = known.picture() else { return out };
@@ -238,18 +246,18 @@ pub fn once(
     out
 }
 
-/// Which program, which host, whose word, how old: the ends of the line matter most.
+/// Which program, how old, whose word, which host: narrow terminals lose the end.
 fn headline(known: &Known, now: Timestamp) -> String {
     let Some((picture, origin)) = &known.picture else {
         return "plimsoll top: no data yet".into();
     };
-    let host = picture.hostname.as_deref().map(|name| format!(" on {}", text::escape(name)));
+    let age = human::age(now - picture.taken_at);
     let whose = match origin {
         Origin::Daemon(url) => format!("daemon at {}", text::escape(url)),
-        Origin::Own(_) => "no daemon: seen by this command".into(),
+        Origin::Own(_) => "no daemon, seen by this command".into(),
     };
-    let age = human::age(now - picture.taken_at);
-    format!("plimsoll top{}, {whose}, data {age} old", host.unwrap_or_default())
+    let host = picture.hostname.as_deref().map(|name| format!(" on {}", text::escape(name)));
+    format!("plimsoll top, data {age} old: {whose}{}", host.unwrap_or_default())
 }
 
 /// What is not as usual.

@@ -283,11 +283,15 @@ fn it_says_whose_word_it_is_how_old_and_what_is_waited_for() {
     let picture = || Box::new(picture(&sample_snapshot::well()));
     known.learn(News::Picture(picture(), Origin::Own(Some("http://a: refused".into()))), NOW);
     let shown = head(&known, &mut state, NOW + 7.0);
-    assert!(shown[0].ends_with("no daemon: seen by this command, data 7s old"), "{shown:?}");
+    let host = "on node-17.rack-4.example.net";
+    assert_eq!(
+        shown[0],
+        format!("plimsoll top, data 7s old: no daemon, seen by this command {host}")
+    );
     assert_eq!(shown[1], "http://a: refused; without it no growth is known");
     known.learn(News::Picture(picture(), Origin::Daemon("http://a".into())), NOW);
     let shown = head(&known, &mut state, NOW + 90.0);
-    assert!(shown[0].ends_with("daemon at http://a, data 1m old"), "{shown:?}");
+    assert_eq!(shown[0], format!("plimsoll top, data 1m old: daemon at http://a {host}"));
     assert!(shown[1].starts_with("0 critical"), "{shown:?}");
     // Since the first failure, with the last picture below.
     known.learn(News::Trouble("http://a: connection refused".into()), NOW + 90.0);

@@ -513,6 +513,61 @@ fn each_fires_for_its_own_host_and_no_other() {
     promtool(dir.path(), &["test", "rules", "tests.yml"]);
 }
 
+/// As findings do it: the warning fires until the graver alert does, and no longer.
+#[test]
+fn a_warning_fires_until_the_graver_alert_does() {
+    // Ten minutes with a little room left, then next to none.
+    let stories: [(&str, &str, Samples, &str, f64); 2] = [
+        ("filesystem_filling", "filesystem_full", filesystem(8.0, 1.0, None), FILESYSTEM, 1.0),
+        (
+            "volume_near_quota",
+            "volume_over_quota_unenforced",
+            quota("volume", 95.0, "none", None),
+            VOLUME,
+            110.0,
+        ),
+    ];
+    let mut text = String::from("rule_files: [rules.yml]\nevaluation_interval: 1m\ntests:\n");
+    for (warning, graver, samples, labels, worse) in stories {
+        let _ = write!(text, "  - name: {warning}\n    interval: 1m\n    input_series:\n");
+        for (family, own, value) in samples {
+            let gets_worse = matches!(
+                family,
+                "plimsoll_filesystem_free_bytes"
+                    | "plimsoll_filesystem_available_bytes"
+                    | "plimsoll_volume_used_bytes"
+            );
+            let then = if gets_worse { worse } else { value };
+            let _ = write!(
+                text,
+                "      - series: '{family}{{{}}}'\n        values: '{value}x9 {then}x20'\n",
+                with(r#"job="plimsoll",instance="ill""#, &own)
+            );
+        }
+        text.push_str("    alert_rule_test:\n");
+        let [warning, graver] = [warning, graver].map(|id| find(id).expect(id));
+        let fires_from = 10.0 + graver.hold_seconds / 60.0;
+        for minute in 6..25 {
+            // An alert is seen by the rules before it one evaluation later.
+            let both = f64::from(minute) == fires_from;
+            let told = f64::from(minute) >= fires_from;
+            for (condition, fires) in [(warning, !told || both), (graver, told)] {
+                let alert = alert(condition, "plimsoll", "ill", labels);
+                let _ = write!(
+                    text,
+                    "      - alertname: {}\n        eval_time: {minute}m\n        exp_alerts: [{}]\n",
+                    condition.alert,
+                    if fires { alert.as_str() } else { "" }
+                );
+            }
+        }
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("rules.yml"), rules(false)).expect("write");
+    std::fs::write(dir.path().join("tests.yml"), text).expect("write");
+    promtool(dir.path(), &["test", "rules", "tests.yml"]);
+}
+
 #[test]
 fn what_no_metric_tells_has_no_expression() {
     let without: Vec<&str> =

@@ -18,7 +18,7 @@ pub static FILESYSTEM_FILLING: Condition = Condition {
     expr: Some(
         "1 - plimsoll_filesystem_available_bytes / (plimsoll_filesystem_size_bytes - \
         plimsoll_filesystem_free_bytes + plimsoll_filesystem_available_bytes) >= \
-        $threshold < $filesystem_full",
+        $threshold",
     ),
     meaning: "Most of the bytes ordinary users can have are used (as `df` counts). The agent \
           shortens the life of finished sandboxes as its own filesystem fills.",
@@ -66,7 +66,7 @@ pub static FILESYSTEM_INODES_LOW: Condition = Condition {
           its inodes.",
     expr: Some(
         "1 - plimsoll_filesystem_files_free / (plimsoll_filesystem_files > 0) >= \
-        $threshold < $filesystem_inodes_exhausted",
+        $threshold",
     ),
     meaning: "Most of the inodes are used: many small files. When they are gone no file can \
           be made, however many bytes are free.",

@@ -10,6 +10,7 @@ use crate::judge::{Evidence, Memory, assemble};
 use crate::model::*;
 
 mod cases;
+mod escalation;
 mod io;
 mod orphans;
 mod restart;

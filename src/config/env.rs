@@ -103,6 +103,10 @@ impl Config {
             "network.interval" => self.network.interval = duration(value)?,
             "network.walk" => self.network.walk = parse(value, "true or false")?,
             "orphans.grace" => self.orphans.grace = duration(value)?,
+            "orphans.open_files" => self.orphans.open_files = parse(value, "true or false")?,
+            "orphans.open_files_interval" => {
+                self.orphans.open_files_interval = duration(value)?;
+            }
             "storage.enabled" => self.storage.enabled = utf8(value)?.parse()?,
             "storage.path" => self.storage.path = PathBuf::from(value),
             "usage.bootstrap_cpu_budget" => {

@@ -12,6 +12,7 @@ pub mod gc;
 pub mod growth;
 pub mod memory;
 pub mod network;
+pub mod open_files;
 pub mod promised;
 pub mod sandbox;
 pub mod storage;

@@ -14,6 +14,7 @@ mod history;
 mod inventory;
 mod io;
 mod network;
+mod open_files;
 mod resource;
 mod sample;
 mod sandbox;
@@ -36,12 +37,13 @@ pub use network::{
     BytesMoved, MountUser, NetworkFilesystem, NetworkKey, NetworkTransport, OperationStats, Recent,
     SESSION,
 };
+pub use open_files::{FileUser, HeldOpen, OpenFiles};
 pub use resource::{
     DiskInfo, DiskSource, Persistence, Quantity, Reservation, ReservationKind, Resource, VolumeSpec,
 };
 pub use sample::{
-    FilesystemSample, FilesystemUsage, KernelLimit, MeasureFailure, Measured, Method, Subject,
-    UsageSample,
+    FilesystemSample, FilesystemUsage, KernelLimit, MeasureFailure, Measured, Method, NewestChange,
+    Subject, UsageSample,
 };
 pub use sandbox::{
     Containerizer, ExecutorKind, Sandbox, SandboxKey, SandboxKind, SandboxState, TaskRef,

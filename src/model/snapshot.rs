@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::{
     ContainerIo, Enforcement, FilesystemDevice, FilesystemSample, Finding, Growth, History,
-    Inventory, Measured, NetworkFilesystem, NetworkTransport, OrphanReason, Sandbox, SandboxState,
-    Timestamp, Volume, VolumeState,
+    Inventory, Measured, NetworkFilesystem, NetworkTransport, OpenFiles, OrphanReason, Sandbox,
+    SandboxState, Timestamp, Volume, VolumeState,
 };
 
 /// A volume with what was measured and judged of it.
@@ -32,6 +32,8 @@ pub struct VolumeView {
     pub history: History,
     /// Mount point of the filesystem that holds it, a key into [`Snapshot::filesystems`].
     pub filesystem: Option<PathBuf>,
+    /// Who holds files in it open; only looked up where nobody claims it.
+    pub open_files: Option<OpenFiles>,
 }
 
 /// A sandbox with what was measured and judged of it.

@@ -155,8 +155,8 @@ impl MesosSource {
         Round {
             agent: Some(joined.agent),
             volumes: joined.volumes,
-            inodes,
             containers,
+            inodes,
             sandboxes: joined.sandboxes,
             sources,
             disagreements: joined.disagreements,

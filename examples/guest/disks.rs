@@ -10,6 +10,15 @@ pub const XFS: &str = "/dev/vda";
 pub const EXT4: &str = "/dev/vdb";
 /// For what fails.
 pub const SCRATCH: &str = "/dev/vdc";
+/// Another one, for what needs two.
+pub const SECOND: &str = "/dev/vdd";
+
+/// `MAJOR:MINOR` of a disk.
+pub fn number(disk: &str) -> String {
+    let name = disk.trim_start_matches("/dev/");
+    let text = fs::read_to_string(format!("/sys/class/block/{name}/dev")).expect("a disk");
+    text.trim().to_owned()
+}
 
 /// Runs a program of the guest; its words are separated by blanks.
 pub fn run(line: &str) {

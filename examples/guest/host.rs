@@ -48,6 +48,16 @@ pub fn volume(daemon: &Daemon, name: &str) -> Value {
     row.cloned().unwrap_or_else(|| panic!("no volume {name} in {rows}"))
 }
 
+/// Value of the sample of a family that has all these labels.
+pub fn series(daemon: &Daemon, family: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let wanted: Vec<String> =
+        labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+    let body = daemon.get("/metrics").body;
+    let of_family = body.lines().filter_map(|line| line.strip_prefix(family)?.strip_prefix('{'));
+    let mut found = of_family.filter(|line| wanted.iter().all(|label| line.contains(label)));
+    found.next()?.rsplit_once(' ')?.1.parse().ok()
+}
+
 /// Looks again and again until it is so; whether it was within the time.
 pub fn eventually(seconds: u64, mut so: impl FnMut() -> bool) -> bool {
     let patience = Instant::now() + Duration::from_secs(seconds);

@@ -48,7 +48,8 @@ pub fn run(report: &mut Report) {
     drop(host);
     report.equal("unmounted", disks::unmount(Path::new(MOUNT)), Ok(()));
     drop(server);
-    report.equal("export unmounted", disks::unmount(exported), Ok(()));
+    let unmounted = eventually(5, || disks::unmount(exported).is_ok());
+    report.equal("export unmounted", unmounted, true);
     report.equal("work unmounted", disks::unmount(work), Ok(()));
 }
 
@@ -101,13 +102,13 @@ fn stopped(report: &mut Report, daemon: &Daemon, server: &Server) -> Child {
     let measured = || volume(daemon, ELSEWHERE)["measured_timestamp_seconds"].as_f64();
     let first = measured();
     let mut slowest = Duration::ZERO;
-    for _ in 0..40 {
+    for _ in 0..20 {
         let began = Instant::now();
         report.equal("a scrape", daemon.get("/metrics").status, 200);
         slowest = slowest.max(began.elapsed());
         std::thread::sleep(Duration::from_millis(150));
     }
-    println!("slowest of 40 scrapes: {} ms", slowest.as_millis());
+    println!("slowest of 20 scrapes: {} ms", slowest.as_millis());
     report.holds("scrapes stay fast", slowest.as_secs_f64() < TIMEOUT, || format!("{slowest:?}"));
     report.holds("the rest is measured", measured() > first, || format!("{first:?}"));
     let now = threads();

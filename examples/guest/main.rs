@@ -11,6 +11,7 @@ mod clock;
 #[path = "../../tests/support/daemon.rs"]
 #[allow(dead_code)]
 mod daemon;
+mod devices;
 mod disks;
 mod faults;
 mod files;
@@ -29,12 +30,13 @@ use std::time::Instant;
 use report::Report;
 
 /// What there is to run, by name.
-const SCENARIOS: [(&str, fn(&mut Report)); 6] = [
+const SCENARIOS: [(&str, fn(&mut Report)); 7] = [
     ("quota", quota::run),
     ("faults", faults::run),
     ("clock", clock::run),
     ("io", io::run),
     ("nfs", nfs::run),
+    ("devices", devices::run),
     ("instructions", instructions::run),
 ];
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::{
-    CollectorRun, FilesystemSample, GcView, Inventory, Measured, Presence, RoleOwners, SandboxKind,
-    SandboxState, SandboxView, Snapshot, Subject, Timestamp, VolumeKind, VolumeView,
+    CollectorRun, ContainerIo, FilesystemSample, GcView, Inventory, Measured, Presence, RoleOwners,
+    SandboxKind, SandboxState, SandboxView, Snapshot, Subject, Timestamp, VolumeKind, VolumeView,
 };
 
 use super::attribution::{Share, explained};
@@ -30,6 +30,8 @@ pub struct Evidence<'a> {
     pub filesystems: Vec<FilesystemSample>,
     /// Mount point of the filesystem that holds a path of a subject.
     pub filesystem_of: &'a HashMap<PathBuf, PathBuf>,
+    /// Block I/O of running containers, sorted by key.
+    pub io: Arc<Vec<ContainerIo>>,
     /// Last runs of the collectors.
     pub collectors: Vec<CollectorRun>,
     /// The time.
@@ -159,6 +161,7 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         collectors,
         inventory,
         gc,
+        io: evidence.io,
         findings: Vec::new(),
     }
 }

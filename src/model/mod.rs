@@ -11,6 +11,7 @@ mod finding;
 mod growth;
 mod history;
 mod inventory;
+mod io;
 mod resource;
 mod sample;
 mod sandbox;
@@ -23,6 +24,10 @@ pub use growth::{FullBy, Growth};
 pub use history::{History, Peak, QuotaChange, RoleOwners};
 pub use inventory::{
     Agent, Disagreement, DiskType, Inventory, SourceError, SourceHealth, SourceKind, SourceReport,
+};
+pub use io::{
+    CgroupVersion, ContainerIo, ContainerRef, DeviceIo, DeviceNumber, Direction, DirectionIo,
+    IoLimit, IoPressure, LimitKind,
 };
 pub use resource::{
     DiskInfo, DiskSource, Persistence, Quantity, Reservation, ReservationKind, Resource, VolumeSpec,

@@ -5,6 +5,7 @@
 mod clock;
 mod discovery;
 mod filesystems;
+mod io;
 mod master;
 mod persistence;
 mod publishing;
@@ -27,7 +28,8 @@ use crate::judge::findings::FindingMemory;
 use crate::judge::growth::Histories;
 use crate::measure::usage::{UsageConfig, UsageMeter};
 use crate::model::{
-    CollectorRun, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceReport, Timestamp,
+    CollectorRun, ContainerIo, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceReport,
+    Timestamp,
 };
 
 use super::once_log::OnceLog;
@@ -65,6 +67,7 @@ struct Shared {
     state: Mutex<State>,
     discover: Arc<Signal>,
     measure_filesystems: Signal,
+    measure_io: Signal,
     publish: Arc<Signal>,
     save: Signal,
     master: Signal,
@@ -84,6 +87,7 @@ struct State {
     master: Option<SourceReport>,
     filesystems: Vec<FilesystemSample>,
     filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
+    io: Arc<Vec<ContainerIo>>,
     collectors: BTreeMap<&'static str, CollectorRun>,
     log: OnceLog,
     /// When the clock was looked at last, and what it showed.
@@ -114,17 +118,19 @@ impl Daemon {
             state: Mutex::new(State::default()),
             discover: Arc::new(Signal::default()),
             measure_filesystems: Signal::default(),
+            measure_io: Signal::default(),
             publish,
             save: Signal::default(),
             history: Signal::default(),
             master: Signal::default(),
             stopping: AtomicBool::new(false),
         });
-        let work: [(&str, Work); 5] = [
+        let work: [(&str, Work); 6] = [
             ("state", Shared::keep_state_for_ever),
             ("master", Shared::ask_master_for_ever),
             ("discover", Shared::discover_for_ever),
             ("filesystems", Shared::measure_filesystems_for_ever),
+            ("io", Shared::measure_io_for_ever),
             ("publish", Shared::publish_for_ever),
         ];
         let mut daemon = Self { shared, threads: Vec::new() };
@@ -149,6 +155,7 @@ impl Daemon {
             shared.meter.configure(usage_config(&config));
             shared.config.store(Arc::new(config));
             shared.discover.raise();
+            shared.measure_io.raise();
             shared.master.raise();
             shared.publish.raise();
         }
@@ -160,6 +167,7 @@ impl Drop for Daemon {
         self.shared.stopping.store(true, Ordering::Release);
         self.shared.discover.raise();
         self.shared.measure_filesystems.raise();
+        self.shared.measure_io.raise();
         self.shared.publish.raise();
         self.shared.save.raise();
         self.shared.master.raise();

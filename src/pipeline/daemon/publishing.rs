@@ -59,6 +59,7 @@ impl Shared {
             histories: &state.histories,
             filesystems: state.filesystems.clone(),
             filesystem_of: &state.filesystem_of,
+            io: Arc::clone(&state.io),
             collectors: state.collectors.values().cloned().collect(),
             now,
             grace: config.orphans.grace.as_secs_f64(),

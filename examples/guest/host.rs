@@ -21,15 +21,20 @@ impl Host {
     pub fn create(dir: &Path, more: &str) -> Self {
         fs::create_dir_all(dir).expect("a directory");
         let scene = Scene::create(dir).expect("the demo's scene");
-        let config = dir.join("plimsoll.yml");
+        let host = Self { scene, config: dir.join("plimsoll.yml") };
+        host.configure(more);
+        host
+    }
+
+    /// Writes the configuration anew.
+    pub fn configure(&self, more: &str) {
         let text = format!(
             "mesos:\n  work_dir: {}\n  runtime_dir: {}\n  agent_url: {}\n  poll_interval: 1s\n{more}",
-            scene.work_dir().display(),
-            scene.runtime_dir().display(),
-            scene.agent_url(),
+            self.scene.work_dir().display(),
+            self.scene.runtime_dir().display(),
+            self.scene.agent_url(),
         );
-        fs::write(&config, text).expect("written");
-        Self { scene, config }
+        fs::write(&self.config, text).expect("written");
     }
 
     /// The daemon, ready and with a first value for everything.

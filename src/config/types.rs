@@ -234,11 +234,20 @@ pub struct OrphansConfig {
     /// How long data must have stayed unclaimed; zero judges at once.
     #[serde(with = "duration")]
     pub grace: Duration,
+    /// Whether to look which processes hold files of unclaimed volumes open.
+    pub open_files: bool,
+    /// Pause between two such looks.
+    #[serde(with = "duration")]
+    pub open_files_interval: Duration,
 }
 
 impl Default for OrphansConfig {
     fn default() -> Self {
-        Self { grace: Duration::from_secs(600) }
+        Self {
+            grace: Duration::from_secs(600),
+            open_files: true,
+            open_files_interval: Duration::from_secs(60),
+        }
     }
 }
 

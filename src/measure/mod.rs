@@ -2,5 +2,6 @@
 
 pub mod filesystems;
 pub mod io;
+pub mod open_files;
 pub mod targets;
 pub mod usage;

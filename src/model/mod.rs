@@ -12,6 +12,7 @@ mod growth;
 mod history;
 mod inventory;
 mod io;
+mod open_files;
 mod resource;
 mod sample;
 mod sandbox;
@@ -29,12 +30,13 @@ pub use io::{
     CgroupVersion, ContainerIo, ContainerRef, DeviceIo, DeviceNumber, Direction, DirectionIo,
     IoLimit, IoPressure, LimitKind,
 };
+pub use open_files::{FileUser, HeldOpen, OpenFiles};
 pub use resource::{
     DiskInfo, DiskSource, Persistence, Quantity, Reservation, ReservationKind, Resource, VolumeSpec,
 };
 pub use sample::{
-    FilesystemSample, FilesystemUsage, KernelLimit, MeasureFailure, Measured, Method, Subject,
-    UsageSample,
+    FilesystemSample, FilesystemUsage, KernelLimit, MeasureFailure, Measured, Method, NewestChange,
+    Subject, UsageSample,
 };
 pub use sandbox::{
     Containerizer, ExecutorKind, Sandbox, SandboxKey, SandboxKind, SandboxState, TaskRef,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     ContainerIo, Enforcement, FilesystemSample, Finding, Growth, History, Inventory, Measured,
-    OrphanReason, Sandbox, SandboxState, Timestamp, Volume, VolumeState,
+    OpenFiles, OrphanReason, Sandbox, SandboxState, Timestamp, Volume, VolumeState,
 };
 
 /// A volume with what was measured and judged of it.
@@ -31,6 +31,8 @@ pub struct VolumeView {
     pub history: History,
     /// Mount point of the filesystem that holds it, a key into [`Snapshot::filesystems`].
     pub filesystem: Option<PathBuf>,
+    /// Who holds files in it open; only looked up where nobody claims it.
+    pub open_files: Option<OpenFiles>,
 }
 
 /// A sandbox with what was measured and judged of it.

@@ -129,6 +129,26 @@ fn volumes() -> Vec<VolumeView> {
     orphan.volume.mounts.clear();
     orphan.volume.created = Some(NOW - 41.0 * 86_400.0);
     orphan.volume.reservation = None;
+    orphan.measured.newest_change = Some(NewestChange {
+        at: NOW - 40.0 * 86_400.0,
+        claimed: NOW + 365.0 * 86_400.0,
+        seen_at: NOW - 90.125,
+    });
+    orphan.open_files = Some(OpenFiles::LookedUp(HeldOpen {
+        by: vec![FileUser {
+            pid: 4711,
+            command: "java".into(),
+            container: "c-node-3".into(),
+            task: "datanode-3".into(),
+            files: 12,
+            deleted: 2,
+            ..FileUser::default()
+        }],
+        processes: 1,
+        files: 12,
+        looked_at: NOW - 30.0,
+        ..HeldOpen::default()
+    }));
     let mut missing = volume("mysql", "binlog", DiskType::Root, "ROOT", 0, Some(20 * GIB));
     missing.state = VolumeState::Missing;
     missing.reason = "The agent claims it, but its directory is gone.".into();
@@ -389,6 +409,7 @@ pub fn volume(
         measured: measured(used),
         growth: growth(FullBy::Quota),
         history: history(used, quota),
+        open_files: None,
         filesystem: Some(root.into()),
     }
 }
@@ -488,6 +509,11 @@ fn measured(used: u64) -> Measured {
         }),
         failure: None,
         kernel_limit: None,
+        newest_change: Some(NewestChange {
+            at: NOW - 600.0,
+            claimed: NOW - 600.0,
+            seen_at: NOW - 90.125,
+        }),
     }
 }
 

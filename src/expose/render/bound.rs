@@ -11,7 +11,7 @@ use crate::model::{
 };
 
 /// Series of one volume within its quota, beside those of its holders, when every value is known.
-const VOLUME_SERIES: usize = 23;
+const VOLUME_SERIES: usize = 24;
 /// Series of one live sandbox within its quota.
 const SANDBOX_SERIES: usize = 15;
 /// Series more for a subject that the kernel itself limits.

@@ -7,6 +7,7 @@ mod discovery;
 mod filesystems;
 mod io;
 mod master;
+mod open_files;
 mod persistence;
 mod publishing;
 
@@ -28,8 +29,8 @@ use crate::judge::findings::FindingMemory;
 use crate::judge::growth::Histories;
 use crate::measure::usage::{UsageConfig, UsageMeter};
 use crate::model::{
-    CollectorRun, ContainerIo, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceReport,
-    Timestamp,
+    CollectorRun, ContainerIo, FilesystemSample, Inventory, OpenFiles, RoleOwners, Snapshot,
+    SourceReport, Timestamp, VolumeKey,
 };
 
 use super::once_log::OnceLog;
@@ -72,6 +73,7 @@ struct Shared {
     save: Signal,
     master: Signal,
     history: Signal,
+    open_files: Signal,
     stopping: AtomicBool,
 }
 
@@ -85,6 +87,7 @@ struct State {
     state_file: Option<SourceReport>,
     owners: Option<(Instant, RoleOwners)>,
     master: Option<SourceReport>,
+    open_files: HashMap<VolumeKey, OpenFiles>,
     filesystems: Vec<FilesystemSample>,
     filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
     io: Arc<Vec<ContainerIo>>,
@@ -122,16 +125,18 @@ impl Daemon {
             publish,
             save: Signal::default(),
             history: Signal::default(),
+            open_files: Signal::default(),
             master: Signal::default(),
             stopping: AtomicBool::new(false),
         });
-        let work: [(&str, Work); 6] = [
+        let work: [(&str, Work); 7] = [
             ("state", Shared::keep_state_for_ever),
             ("master", Shared::ask_master_for_ever),
             ("discover", Shared::discover_for_ever),
             ("filesystems", Shared::measure_filesystems_for_ever),
             ("io", Shared::measure_io_for_ever),
             ("publish", Shared::publish_for_ever),
+            ("open files", Shared::look_for_open_files_for_ever),
         ];
         let mut daemon = Self { shared, threads: Vec::new() };
         for (name, work) in work {
@@ -157,6 +162,7 @@ impl Daemon {
             shared.discover.raise();
             shared.measure_io.raise();
             shared.master.raise();
+            shared.open_files.raise();
             shared.publish.raise();
         }
     }
@@ -171,6 +177,7 @@ impl Drop for Daemon {
         self.shared.publish.raise();
         self.shared.save.raise();
         self.shared.master.raise();
+        self.shared.open_files.raise();
         self.shared.meter.shutdown();
         // A thread may sit in a call that a hung mount or a slow agent holds up; each of these
         // ends within its time-out. The state is written meanwhile; should the disk be too slow for

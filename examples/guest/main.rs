@@ -29,8 +29,10 @@ use std::time::Instant;
 
 use report::Report;
 
+type Scenario = fn(&mut Report);
+
 /// What there is to run, by name.
-const SCENARIOS: [(&str, fn(&mut Report)); 7] = [
+const SCENARIOS: [(&str, Scenario); 7] = [
     ("quota", quota::run),
     ("faults", faults::run),
     ("clock", clock::run),

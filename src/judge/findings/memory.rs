@@ -157,6 +157,7 @@ fn is_awaited(
         return false;
     };
     match conditions::find(&kind).map(|condition| condition.subject) {
+        Some(SubjectKind::NetworkFilesystem) => facts.snapshot.network.is_empty(),
         Some(SubjectKind::Filesystem) => facts.snapshot.filesystems.is_empty(),
         Some(subject) => unmeasured.contains(&(subject, values)),
         None => false,

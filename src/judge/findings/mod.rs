@@ -9,6 +9,7 @@ mod growth;
 mod host;
 mod io;
 mod memory;
+mod network;
 mod orphan;
 mod subjects;
 
@@ -95,6 +96,7 @@ pub fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         subjects::sandboxes(facts, &mut found);
         io::containers(facts, &mut found);
         host::filesystems(facts, &mut found);
+        network::filesystems(facts, &mut found);
         host::agent(facts, &mut found);
         host::sources(facts, &mut found);
         host::own(facts, &mut found);

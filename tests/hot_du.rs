@@ -207,7 +207,7 @@ proptest! {
         let (value, churn) = refresh(&mut tree, 100);
         let (ours, du) = quiet(dir.path(), || full(dir.path(), none, MEMORY).0);
         prop_assert_eq!(ours, du);
-        let bound = known.bound(value.used_bytes, churn, Duration::from_secs(60));
+        let bound = known.bound(value.used_bytes, churn, 0, Duration::from_secs(60));
         prop_assert!(du.used.abs_diff(value.used_bytes) <= bound, "{} {value:?} {bound}", du.used);
     }
 }

@@ -11,7 +11,7 @@ const HOT_SHARE: usize = 8;
 impl Tree {
     /// Keeps hot what was hot in the tree before this one, at whatever time the wall clock says it
     /// changed: it may have been set.
-    pub(in super::super) fn inherit(&mut self, old: &Self) {
+    pub fn inherit(&mut self, old: &Self) {
         let before: HashMap<u64, &Dir> =
             old.dirs.iter().flatten().map(|dir| (dir.inode, dir)).collect();
         let later = old.made.elapsed().saturating_sub(self.made.elapsed()).as_secs() as i32;

@@ -7,6 +7,7 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::Secret;
+use super::directories::DirectoryConfig;
 use super::units::{ByteSize, duration};
 use crate::judge::conditions::Thresholds;
 
@@ -27,6 +28,9 @@ pub struct Config {
     /// The Mesos or Clusterd agent of this host.
     #[serde(deserialize_with = "section")]
     pub mesos: MesosConfig,
+    /// Directories to watch, apart from any cluster manager.
+    #[serde(deserialize_with = "section")]
+    pub directories: Vec<DirectoryConfig>,
     /// How subjects are looked for.
     #[serde(deserialize_with = "section")]
     pub discovery: DiscoveryConfig,
@@ -36,6 +40,9 @@ pub struct Config {
     /// How filesystems are measured.
     #[serde(deserialize_with = "section")]
     pub filesystems: FilesystemsConfig,
+    /// How the I/O of containers is measured.
+    #[serde(deserialize_with = "section")]
+    pub io: IoConfig,
     /// When data counts as orphaned.
     #[serde(deserialize_with = "section")]
     pub orphans: OrphansConfig,
@@ -193,6 +200,30 @@ pub struct FilesystemsConfig {
 impl Default for FilesystemsConfig {
     fn default() -> Self {
         Self { timeout: Duration::from_secs(5), interval: Duration::from_secs(15) }
+    }
+}
+
+/// `io`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IoConfig {
+    /// Whether to measure it: `auto` where there are control groups that count I/O.
+    pub enabled: Enabled,
+    /// Pause between two readings of what the containers' groups counted.
+    #[serde(with = "duration")]
+    pub interval: Duration,
+    /// Pause between two samples of the groups that have a limit.
+    #[serde(with = "duration")]
+    pub sample_interval: Duration,
+}
+
+impl Default for IoConfig {
+    fn default() -> Self {
+        Self {
+            enabled: Enabled::Auto,
+            interval: Duration::from_secs(5),
+            sample_interval: Duration::from_secs(1),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
-use crate::discover::mesos::MesosSource;
+use crate::discover::Sources;
 use crate::discover::mesos::settings::Resolved;
 use crate::host::{Guard, Roots};
 use crate::judge::findings::{Facts, at_once};
@@ -29,18 +29,18 @@ pub struct Discovered {
 
 /// One round of discovery.
 pub fn discover(config: &Config, roots: &Roots, guard: &Arc<Guard>, handle: &Handle) -> Discovered {
-    let mut source =
-        MesosSource::new(config.mesos.clone(), roots.clone(), Arc::clone(guard), handle.clone());
-    let round = source.refresh();
+    let mut sources = Sources::new(roots.clone(), Arc::clone(guard), handle.clone());
+    let round = sources.refresh(config);
     let inventory = Inventory {
         taken_at: now(),
         agent: round.agent,
         volumes: round.volumes,
         sandboxes: round.sandboxes,
+        containers: round.containers,
         sources: round.sources,
         disagreements: round.disagreements,
     };
-    Discovered { inventory: Arc::new(inventory), resolved: source.resolved() }
+    Discovered { inventory: Arc::new(inventory), resolved: sources.resolved() }
 }
 
 /// Discovers, measures every subject without a budget by the [usual](usual_threads) number of
@@ -100,6 +100,7 @@ fn judge(
         histories: &Histories::default(),
         filesystems: filesystems.samples,
         filesystem_of: &filesystems.of_path,
+        io: Arc::default(),
         collectors,
         now: now(),
         grace: config.orphans.grace.as_secs_f64(),

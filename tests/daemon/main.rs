@@ -5,10 +5,12 @@ mod support;
 
 mod bad_input;
 mod browser;
+mod directories;
 mod golden;
 mod history;
 mod hung;
 mod notice;
 mod prometheus;
 mod scene;
+mod service_discovery;
 mod surfaces;

@@ -13,8 +13,10 @@ const RECONCILE_FIRST: u32 = 3;
 const MISSED: f64 = 0.001;
 /// Values are refreshed no sooner than after this part of the age asked for.
 const REFRESH_SHARE: u32 = 12;
-/// A full pass that costs less CPU seconds is as good as a refresh.
-const CHEAP: f64 = 0.000_3;
+/// They are wanted to be no older than this part of it: full passes have their turn all the same.
+const REFRESH_WANTED: u32 = 4;
+/// A full pass that costs less CPU seconds is as good as a refresh: one of some fifty files.
+const CHEAP: f64 = 0.000_1;
 
 impl Entry {
     /// Its full passes are to leave a tree.
@@ -100,6 +102,12 @@ impl Entry {
             && self.refresh_ready_at(asked).is_some_and(|at| at <= now)
     }
 
+    /// Whether it may be refreshed together with another one: a little early, so that they come to
+    /// be due together.
+    pub(in super::super) fn refresh_together(&self, now: Instant, asked: Duration) -> bool {
+        self.refresh_ready(now + asked / REFRESH_SHARE / 4, asked)
+    }
+
     /// What could be done for it now: a full pass, a refresh, or one of both.
     pub(in super::super) fn candidates(
         &self,
@@ -128,7 +136,7 @@ impl Entry {
             refresh: true,
             first: None,
             attained: 0,
-            age: part(self.age(now), asked),
+            age: part(self.age(now), asked / REFRESH_WANTED),
             cost: self.refresh_cost().unwrap_or(self.cost),
             weight: self.weight,
         });
@@ -259,8 +267,8 @@ mod tests {
             entry.candidates(7, at, asked).map(|c| (c.refresh, c.age)).collect()
         };
         assert_eq!(kinds(Duration::from_secs(4)), []);
-        assert_eq!(kinds(Duration::from_secs(6)), [(true, 0.1)]);
-        assert_eq!(kinds(asked * 3), [(false, 1.0), (true, 3.0)]);
+        assert_eq!(kinds(Duration::from_secs(6)), [(true, 0.4)]);
+        assert_eq!(kinds(asked * 3), [(false, 1.0), (true, 12.0)]);
         // What is due for a pass is due, however often it was refreshed meanwhile.
         entry.last_good = Some(now + asked * 3);
         let all: Vec<bool> =

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // each test binary uses its own part of this
 
 pub mod daemon;
+pub mod denied;
 pub mod du;
 pub mod hungfs;
 pub mod mmap;

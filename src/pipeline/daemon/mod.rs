@@ -1,0 +1,194 @@
+//! The rooms at work: one thread each for discovery, filesystems and publishing, beside the
+//! measuring scheduler with its own. They meet in one small locked state; whoever changes it
+//! raises a signal, and the publisher makes a new snapshot of it.
+
+mod discovery;
+mod filesystems;
+mod master;
+mod persistence;
+mod publishing;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
+
+use crate::config::Config;
+use crate::expose::telemetry::Telemetry;
+use crate::host::{Guard, Roots};
+use crate::judge::Memory;
+use crate::judge::findings::FindingMemory;
+use crate::judge::growth::Histories;
+use crate::measure::usage::{UsageConfig, UsageMeter};
+use crate::model::{CollectorRun, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceReport};
+
+use super::once_log::OnceLog;
+use super::signal::Signal;
+
+/// What the daemon is started with.
+pub struct Settings {
+    /// Configuration.
+    pub config: Config,
+    /// Where the host's files are seen.
+    pub roots: Roots,
+    /// Runs the API's requests.
+    pub handle: Handle,
+    /// What is counted.
+    pub telemetry: Arc<Telemetry>,
+}
+
+/// A running pipeline. Stops when dropped.
+pub struct Daemon {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What one thread does until the daemon stops.
+type Work = fn(&Shared);
+
+struct Shared {
+    config: ArcSwap<Config>,
+    roots: Roots,
+    handle: Handle,
+    telemetry: Arc<Telemetry>,
+    guard: Arc<Guard>,
+    meter: UsageMeter,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    state: Mutex<State>,
+    discover: Arc<Signal>,
+    measure_filesystems: Signal,
+    publish: Arc<Signal>,
+    save: Signal,
+    master: Signal,
+    history: Signal,
+    stopping: AtomicBool,
+}
+
+/// What the threads found so far.
+#[derive(Default)]
+struct State {
+    inventory: Arc<Inventory>,
+    memory: Memory,
+    findings: FindingMemory,
+    histories: Histories,
+    state_file: Option<SourceReport>,
+    owners: Option<(Instant, RoleOwners)>,
+    master: Option<SourceReport>,
+    filesystems: Vec<FilesystemSample>,
+    filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
+    collectors: BTreeMap<&'static str, CollectorRun>,
+    log: OnceLog,
+}
+
+impl Daemon {
+    /// Starts every thread. The first snapshot follows the first round of discovery.
+    ///
+    /// # Errors
+    /// When the kernel gives no thread.
+    pub fn start(settings: Settings) -> std::io::Result<Self> {
+        let Settings { config, roots, handle, telemetry } = settings;
+        let guard = Arc::new(Guard::new(roots.clone(), config.filesystems.timeout));
+        let publish = Arc::new(Signal::default());
+        let measured = Arc::clone(&publish);
+        let meter = UsageMeter::start(Arc::clone(&guard), usage_config(&config), move || {
+            measured.raise();
+        })?;
+        let shared = Arc::new(Shared {
+            config: ArcSwap::from_pointee(config),
+            roots,
+            handle,
+            telemetry,
+            guard,
+            meter,
+            snapshot: Arc::new(ArcSwap::from_pointee(Snapshot::default())),
+            state: Mutex::new(State::default()),
+            discover: Arc::new(Signal::default()),
+            measure_filesystems: Signal::default(),
+            publish,
+            save: Signal::default(),
+            history: Signal::default(),
+            master: Signal::default(),
+            stopping: AtomicBool::new(false),
+        });
+        let work: [(&str, Work); 5] = [
+            ("state", Shared::keep_state_for_ever),
+            ("master", Shared::ask_master_for_ever),
+            ("discover", Shared::discover_for_ever),
+            ("filesystems", Shared::measure_filesystems_for_ever),
+            ("publish", Shared::publish_for_ever),
+        ];
+        let mut daemon = Self { shared, threads: Vec::new() };
+        for (name, work) in work {
+            let shared = Arc::clone(&daemon.shared);
+            let thread = std::thread::Builder::new().name(name.into());
+            daemon.threads.push(thread.spawn(move || work(&shared))?);
+        }
+        Ok(daemon)
+    }
+
+    /// The newest snapshot, replaced whole whenever something changed.
+    pub fn snapshot(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.shared.snapshot)
+    }
+
+    /// Takes a new configuration into force: discovery looks again at once.
+    pub fn reconfigure(&self) -> impl Fn(Config) + Send + Sync + 'static {
+        let shared = Arc::clone(&self.shared);
+        move |config: Config| {
+            shared.guard.set_limit(config.filesystems.timeout);
+            shared.meter.configure(usage_config(&config));
+            shared.config.store(Arc::new(config));
+            shared.discover.raise();
+            shared.master.raise();
+            shared.publish.raise();
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        self.shared.discover.raise();
+        self.shared.measure_filesystems.raise();
+        self.shared.publish.raise();
+        self.shared.save.raise();
+        self.shared.master.raise();
+        self.shared.meter.shutdown();
+        // A thread may sit in a call that a hung mount or a slow agent holds up; each of these
+        // ends within its time-out. The state is written meanwhile; should the disk be too slow for
+        // that, the file of a minute ago stays.
+        let patience = Instant::now() + Duration::from_secs(2);
+        for thread in self.threads.drain(..) {
+            while !thread.is_finished() && Instant::now() < patience {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    }
+}
+
+fn usage_config(config: &Config) -> UsageConfig {
+    UsageConfig {
+        cpu_budget: config.usage.cpu_budget,
+        bootstrap_cpu_budget: config.usage.bootstrap_cpu_budget,
+        max_age: config.usage.max_age,
+        memory: usize::try_from(config.usage.memory.0).unwrap_or(usize::MAX),
+        syscall_budget: config.usage.syscall_budget,
+        io_pressure: config.usage.io_pressure,
+        ..UsageConfig::default()
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}

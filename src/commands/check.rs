@@ -10,7 +10,7 @@ use crate::cli::args::{CheckArgs, CheckOutput, GlobalArgs};
 use crate::cli::rows::{ignore_broken_pipe, write_json};
 use crate::host::{Guard, Roots};
 use crate::model::{SourceError, SourceHealth};
-use crate::pipeline::once;
+use crate::pipeline::{check_project_ids, once};
 use crate::text;
 
 use super::{configuration, runtime};
@@ -93,7 +93,8 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         fact("volumes", inventory.volumes.len().to_string());
         fact("sandboxes", inventory.sandboxes.len().to_string());
     }
-    for source in &inventory.sources {
+    let project_ids = check_project_ids(&loaded.config, inventory, &guard);
+    for source in inventory.sources.iter().chain(&project_ids) {
         report.ok &= matches!(source.health, SourceHealth::Ok | SourceHealth::Absent);
         report.sources.push(Source {
             collector: source.name,

@@ -22,7 +22,7 @@ pub use types::{
     BasicAuth, Config, DiscoveryConfig, Enabled, FilesystemsConfig, MesosConfig, MetricsConfig,
     OrphansConfig, StorageConfig, TlsConfig, UsageConfig,
 };
-pub use units::{ByteSize, format_duration, parse_duration};
+pub use units::{ByteSize, IdRange, format_duration, parse_duration};
 pub use validate::Invalid;
 
 impl Config {

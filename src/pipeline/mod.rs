@@ -7,10 +7,12 @@ mod daemon;
 mod filesystems;
 pub mod once;
 mod once_log;
+mod project_ids;
 mod signal;
 pub mod state_file;
 
 pub use daemon::{Daemon, Settings};
+pub use project_ids::checked as check_project_ids;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

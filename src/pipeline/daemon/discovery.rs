@@ -12,6 +12,7 @@ use crate::measure::targets;
 use crate::model::{Inventory, SourceError, SourceHealth, SourceReport};
 
 use super::super::filesystems::Filesystems;
+use super::super::project_ids::ProjectIds;
 use super::super::{collector_runs, now};
 use super::Shared;
 
@@ -32,6 +33,7 @@ impl Shared {
             })
             .ok();
         let mut source: Option<(Arc<Config>, MesosSource)> = None;
+        let mut project_ids = ProjectIds::default();
         self.history.wait(HISTORY_PATIENCE);
         while !self.stopping() {
             let started = Instant::now();
@@ -56,8 +58,7 @@ impl Shared {
             let state = self.state();
             sources.extend(state.state_file.iter().chain(&state.master).cloned());
             drop(state);
-            self.count_and_log(&sources);
-            let inventory = Inventory {
+            let mut inventory = Inventory {
                 taken_at: now(),
                 agent: round.agent,
                 volumes: round.volumes,
@@ -65,6 +66,9 @@ impl Shared {
                 sources,
                 disagreements: round.disagreements,
             };
+            let given = project_ids.round(&config, &inventory, &self.guard, &self.roots);
+            inventory.sources.extend(given);
+            self.count_and_log(&inventory.sources);
             self.accept(inventory);
             self.wait_for_discovery(started, &config);
         }

@@ -1,6 +1,8 @@
 //! System calls that `rustix` does not offer: the only module with `unsafe`.
 #![allow(unsafe_code)]
 
+pub mod fanotify;
+
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};

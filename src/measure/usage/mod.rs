@@ -15,7 +15,6 @@ mod order;
 mod pass;
 mod pressure;
 pub mod quota;
-mod remember;
 mod scheduler;
 mod skip;
 mod target;

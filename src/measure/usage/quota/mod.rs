@@ -19,6 +19,7 @@ use rustix::fs::{Mode, OFlags, StatVfs, fstat, fstatvfs, open, openat};
 use rustix::io::{Errno, retry_on_intr};
 use thiserror::Error;
 
+pub(super) use verdict::trusted;
 pub use verdict::{Distrust, verdict};
 
 use super::pass::resolve;

@@ -6,11 +6,11 @@
 
 use std::time::Instant;
 
-use super::entry::Kind;
-use super::hot::{Recorder, Refreshed, drift};
-use super::meter::{lock, timestamp};
-use super::pass::RefreshSlice;
-use super::scheduler::Scheduler;
+use super::super::entry::{Entry, Kind};
+use super::super::hot::{Recorder, Refreshed, drift};
+use super::super::meter::{lock, timestamp};
+use super::super::pass::RefreshSlice;
+use super::Scheduler;
 
 /// Parts of the budget that full passes alone would need, above which trees are remembered, and
 /// below which they are no longer.
@@ -74,14 +74,14 @@ impl Scheduler {
 
     /// Gives up the trees of the coldest subjects until the rest has room.
     fn make_room(&mut self) {
-        let held = |entry: &super::entry::Entry| match entry.hot.tree {
+        let held = |entry: &Entry| match entry.hot.tree {
             Some(_) => entry.hot.bytes,
             None => 0,
         };
         let mut bytes: usize = self.entries.values().map(held).sum();
         while bytes > self.config.memory {
             let coldest = self.entries.values_mut().filter(|entry| entry.hot.tree.is_some());
-            let rank = |entry: &&mut super::entry::Entry| (entry.weight, entry.hot.bytes);
+            let rank = |entry: &&mut Entry| (entry.weight, entry.hot.bytes);
             let coldest = coldest.min_by(|a, b| {
                 let ((weight, size), (other, other_size)) = (rank(a), rank(b));
                 weight.total_cmp(&other).then(other_size.cmp(&size))

@@ -10,6 +10,7 @@ use rustix::fs::{
 };
 use rustix::io::retry_on_intr;
 
+use super::fanotify::Watch;
 use super::hot::{Recorder, Refreshed, Tree};
 use super::target::Target;
 use super::walk::{Progress, Walk};
@@ -90,10 +91,20 @@ pub(super) fn walk(guard: &Guard, target: &Target, root: &Path) -> Walk {
     Walk::new(root, &extra, &skip)
 }
 
-/// The same, with its tree taken down in at most `limit` bytes.
-pub(super) fn recorded_walk(guard: &Guard, target: &Target, root: &Path, limit: usize) -> Walk {
+/// The same, with its tree taken down in at most `limit` bytes. `watch`: what may tell of its
+/// changes.
+pub(super) fn recorded_walk(
+    guard: &Guard,
+    target: &Target,
+    root: &Path,
+    limit: usize,
+    watch: Option<&Arc<Watch>>,
+) -> Walk {
     let places = places(guard, target, root);
-    let recorder = Recorder::new(&places.all(root), super::hot::WINDOW, limit);
+    let mut recorder = Recorder::new(&places.all(root), super::hot::WINDOW, limit);
+    if let Some(watch) = watch {
+        recorder = recorder.told_by(Arc::clone(watch), !target.extra.is_empty());
+    }
     Walk::new(root, &places.extra, &places.skip).recorded(recorder)
 }
 

@@ -3,6 +3,7 @@
 
 use std::ffi::CStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU64;
 
 use crate::host::sys::fanotify::mask;
 
@@ -20,14 +21,14 @@ const HANDLE: usize = 8;
 
 /// A directory's handle in one number: two that differ share it once in 2⁶⁴.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Key(u64);
+pub struct Key(NonZeroU64);
 
 impl Key {
     /// Of a handle's kind and bytes.
     pub fn of(kind: i32, bytes: &[u8]) -> Self {
         let mut hasher = DefaultHasher::new();
         (kind, bytes).hash(&mut hasher);
-        Self(hasher.finish())
+        Self(NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN))
     }
 }
 

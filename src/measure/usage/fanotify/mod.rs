@@ -20,11 +20,12 @@ mod journal;
 mod reader;
 pub mod selftest;
 
-use std::collections::HashMap;
-use std::ffi::CStr;
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -49,6 +50,8 @@ pub const MASK: u64 = mask::CLOSE_WRITE
     | mask::ONDIR;
 /// Filesystems that are watched at most: each has a queue of its own in the kernel.
 const MOST_FILESYSTEMS: usize = 64;
+/// Directories in a journal that are not worth the search for what can be forgotten.
+const FORGET_AT: usize = 1024;
 /// One read: some five hundred events.
 const BUFFER: usize = 64 * 1024;
 
@@ -67,6 +70,7 @@ pub struct Watch {
     wake: OwnedFd,
     stop: AtomicBool,
     reader_cpu: AtomicU64,
+    next: AtomicU64,
 }
 
 /// One filesystem.
@@ -76,6 +80,10 @@ struct Group {
     fd: Arc<OwnedFd>,
     journal: Journal,
     trusted: bool,
+    /// Up to which moment each of those who ask knows it.
+    readers: BTreeMap<u64, u64>,
+    /// Directories in the journal at which what everybody knows is forgotten.
+    forget_at: usize,
 }
 
 /// Figures of a [`Watch`].
@@ -95,10 +103,9 @@ pub struct WatchStats {
 
 impl Watch {
     /// Watches the filesystem with this device number (as `statx` tells it), of which `path` is a
-    /// directory; to be called on a guarded thread. The moment from which on its changes are
-    /// known; `None`: it cannot be watched, or is not trusted. `overlay`: what is asked for
-    /// includes upper directories of overlays.
-    pub fn attach(&self, device: u64, path: &CStr, overlay: bool) -> Option<u64> {
+    /// directory; to be called on a guarded thread. What is asked for from then on; `None`: it cannot
+    /// be watched, or is not trusted. `overlay`: upper directories of overlays are among it.
+    pub fn attach(self: &Arc<Self>, device: u64, path: &CStr, overlay: bool) -> Option<Listener> {
         if overlay && self.proof.overlay != Some(true) {
             return None;
         }
@@ -121,7 +128,10 @@ impl Watch {
             return None;
         }
         group.drain();
-        Some(group.journal.now())
+        let moment = group.journal.now();
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        group.readers.insert(id, moment);
+        Some(Listener { watch: Arc::clone(self), device, path: path.into(), id, moment })
     }
 
     /// A group for a filesystem that was not asked for before.
@@ -129,7 +139,7 @@ impl Watch {
         if lock(&self.groups).len() >= MOST_FILESYSTEMS {
             return None;
         }
-        let place = crate::text::path(std::path::Path::new(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(path.to_bytes()))).into_owned();
+        let place = crate::text::path(Path::new(OsStr::from_bytes(path.to_bytes()))).to_string();
         let heard = selftest::heard(path);
         match &heard {
             Ok(()) => tracing::info!(path = %place, "Changes of this filesystem are told by the kernel"),
@@ -140,30 +150,16 @@ impl Watch {
             fd: Arc::clone(&fd),
             journal: Journal::default(),
             trusted: heard.is_ok(),
+            readers: BTreeMap::new(),
+            forget_at: FORGET_AT,
         };
         let trusted = lock(&self.groups).entry(device).or_insert(group).trusted;
         self.wake();
         trusted.then_some(fd)
     }
 
-    /// Whether the filesystem of `path` is still marked; to be called on a guarded thread.
-    pub fn still_watched(&self, device: u64, path: &CStr) -> bool {
-        let fd = lock(&self.groups).get(&device).map(|group| Arc::clone(&group.fd));
-        fd.is_some_and(|fd| fanotify::has_mark(fd.as_fd(), path).unwrap_or(false))
-    }
-
-    /// Shows the journal of a filesystem with everything that happened until now; `None`: what
-    /// happened since that moment is not known.
-    pub fn since<T>(&self, device: u64, moment: u64, show: impl FnOnce(&Journal) -> T) -> Option<T> {
-        let mut groups = lock(&self.groups);
-        let group = groups.get_mut(&device)?;
-        group.drain();
-        let known = group.trusted && group.journal.knows_since(moment);
-        known.then(|| show(&group.journal))
-    }
-
     /// A full pass found what should have been told and was not: no trust any more.
-    pub fn distrust(&self, device: u64) {
+    fn distrust(&self, device: u64) {
         if let Some(group) = lock(&self.groups).get_mut(&device)
             && std::mem::replace(&mut group.trusted, false)
         {
@@ -200,7 +196,66 @@ impl Watch {
     }
 }
 
+/// One who asks what happened on a filesystem, each time since the last.
+#[derive(Debug)]
+pub struct Listener {
+    watch: Arc<Watch>,
+    device: u64,
+    path: Box<CStr>,
+    id: u64,
+    moment: u64,
+}
+
+impl Listener {
+    /// Whether the filesystem is still marked; to be called on a guarded thread.
+    pub fn still_watched(&self) -> bool {
+        let groups = lock(&self.watch.groups);
+        let fd = groups.get(&self.device).map(|group| Arc::clone(&group.fd));
+        drop(groups);
+        fd.is_some_and(|fd| fanotify::has_mark(fd.as_fd(), &self.path).unwrap_or(false))
+    }
+
+    /// Shows the journal with everything that happened until now, and the moment of the last time.
+    /// `None`: it is not known what happened since then. Touches no path.
+    pub fn ask<T>(&mut self, show: impl FnOnce(&Journal, u64) -> T) -> Option<T> {
+        let mut groups = lock(&self.watch.groups);
+        let group = groups.get_mut(&self.device)?;
+        group.drain();
+        if !group.trusted || !group.journal.knows_since(self.moment) {
+            return None;
+        }
+        let shown = show(&group.journal, self.moment);
+        self.moment = group.journal.now();
+        group.readers.insert(self.id, self.moment);
+        group.forget();
+        Some(shown)
+    }
+
+    /// A full pass found what should have been told and was not: the filesystem is not trusted any
+    /// more.
+    pub fn distrust(&self) {
+        self.watch.distrust(self.device);
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some(group) = lock(&self.watch.groups).get_mut(&self.device) {
+            group.readers.remove(&self.id);
+        }
+    }
+}
+
 impl Group {
+    /// Forgets what everybody knows, once there is much.
+    fn forget(&mut self) {
+        if self.journal.len() >= self.forget_at {
+            let known = self.readers.values().copied().min().unwrap_or(self.journal.now());
+            self.journal.forget(known);
+            self.forget_at = FORGET_AT.max(2 * self.journal.len());
+        }
+    }
+
     /// Takes down everything that is in the kernel's queue.
     fn drain(&mut self) {
         let mut buffer = vec![0_u8; BUFFER];
@@ -242,6 +297,7 @@ impl Watcher {
             wake,
             stop: AtomicBool::new(false),
             reader_cpu: AtomicU64::new(0),
+            next: AtomicU64::new(0),
         });
         let shared = Arc::clone(&watch);
         let thread = std::thread::Builder::new()

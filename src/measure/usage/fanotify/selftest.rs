@@ -55,7 +55,7 @@ pub fn prove(directories: &[PathBuf]) -> Result<Proof, String> {
 
 fn prove_in(directory: &Path) -> Result<Proof, String> {
     let scratch = Scratch::new(directory)?;
-    let mut listener = Listener::on(&scratch.0, MASK)?;
+    let mut listener = Ear::on(&scratch.0, MASK)?;
     let here = handle_of(&scratch.0)?;
     let failed = |what: &'static str| move |error: std::io::Error| format!("{what}: {error}");
     let (one, two, sub) =
@@ -87,7 +87,7 @@ fn overlay(scratch: &Path) -> Option<bool> {
     fs::write(at("upper").join("file"), "x").ok()?;
     let mount = overlay_mount(&at("lower"), &at("upper"), &at("work"))?;
     let upper = handle_of(&at("upper")).ok()?;
-    let mut listener = Listener::on(scratch, MASK).ok()?;
+    let mut listener = Ear::on(scratch, MASK).ok()?;
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CLOEXEC;
     let file = retry_on_intr(|| openat(&mount, c"file", flags, Mode::empty())).ok()?;
     retry_on_intr(|| rustix::io::write(&file, b"more")).ok()?;
@@ -115,7 +115,7 @@ pub fn heard(path: &CStr) -> Result<(), String> {
         let names: Vec<&str> = LOCAL.iter().map(|(_, name)| *name).collect();
         return Err(format!("a filesystem of type {kind:#x}, none of {}", names.join(", ")));
     }
-    let mut listener = Listener::on_path(path, mask::OPEN | mask::ONDIR)?;
+    let mut listener = Ear::on_path(path, mask::OPEN | mask::ONDIR)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = retry_on_intr(|| open(path, flags, Mode::empty())).map_err(told("open"))?;
     let here = key(&fd).ok_or("it has no file handles")?;
@@ -132,12 +132,12 @@ fn handle_of(path: &Path) -> Result<Key, String> {
 }
 
 /// A group for the length of a test.
-struct Listener {
+struct Ear {
     group: OwnedFd,
     heard: HashMap<(Key, Option<CString>), u64>,
 }
 
-impl Listener {
+impl Ear {
     fn on(path: &Path, what: u64) -> Result<Self, String> {
         let path = CString::new(path.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
         Self::on_path(&path, what)
@@ -194,15 +194,49 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(directory: &Path) -> Result<Self, String> {
-        let path = directory.join(format!(".plimsoll-fanotify-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path).map_err(|error| format!("mkdir: {error}"))?;
-        Ok(Self(path))
+        let mut last = None;
+        // Another one of this process may be at work there.
+        for n in 0..32 {
+            let path = directory.join(format!(".plimsoll-fanotify-{}-{n}", std::process::id()));
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                    last = Some(error);
+                }
+                Err(error) => return Err(format!("mkdir: {error}")),
+            }
+        }
+        Err(last.map_or_else(String::new, |error| format!("mkdir: {error}")))
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_behind_and_a_deaf_ear_hears_nothing() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let proof = prove(&[dir.path().into()]);
+        assert_eq!(fs::read_dir(dir.path()).expect("read").count(), 0);
+        if let Err(reason) = proof {
+            eprintln!("SKIPPED: fanotify is not allowed here: {reason}");
+            return;
+        }
+        // Asked for too little, the test of the kernel would not pass.
+        let mut ear = Ear::on(dir.path(), MASK & !mask::CLOSE_WRITE).expect("a mark");
+        let here = handle_of(dir.path()).expect("a handle");
+        fs::write(dir.path().join("one"), "x").expect("written");
+        assert!(ear.hears(here, c"one", mask::CREATE));
+        assert!(!ear.hears(here, c"one", mask::CLOSE_WRITE));
+        let path = CString::new(dir.path().as_os_str().as_bytes()).expect("no NUL");
+        assert_eq!(heard(&path), Ok(()));
+        assert!(heard(c"/proc").expect_err("not local").starts_with("a filesystem of type 0x9fa0"));
     }
 }

@@ -40,6 +40,22 @@ pub fn drift(old: &Tree, new: &Tree) -> u64 {
     blocks * 512
 }
 
+/// Whether a full pass found other entries in a directory of a tree whose changes are
+/// [told](Tree::is_told) than there were, though nothing was told of that directory.
+/// `old` has [caught up](Tree::catch_up).
+pub fn untold(old: &Tree, new: &Tree) -> bool {
+    let now: HashMap<u64, _> = new.dirs.iter().flatten().map(|dir| (dir.inode, dir)).collect();
+    let inodes = |files: &[FileRecord]| {
+        let mut inodes: Vec<u64> = files.iter().map(|file| file.inode).collect();
+        inodes.sort_unstable();
+        inodes
+    };
+    old.dirs.iter().flatten().filter(|was| was.ctime != UNKNOWN).any(|was| {
+        let Some(dir) = now.get(&was.inode).filter(|dir| dir.key == was.key) else { return false };
+        dir.ctime != was.ctime && inodes(&dir.files) != inodes(&was.files)
+    })
+}
+
 /// How much refreshes of one subject missed, by its last reconciliations.
 #[derive(Clone, Debug, Default)]
 pub struct Drift {

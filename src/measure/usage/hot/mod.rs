@@ -9,6 +9,9 @@
 //! it is blind to a file that was still for a whole window and then changes in place. What that
 //! amounts to is measured by each full pass ([`drift`]) and published as the error bound.
 //!
+//! Where the kernel [tells](super::fanotify) what changed, a refresh looks only there and at the hot
+//! files: see `told`.
+//!
 //! Change times of directories cannot be set by a task, only moved on; one that is so young that a
 //! second change could bear the same time is read again next time. Hard links count once: a link
 //! whose other names are in directories not looked at is searched by its inode, and those
@@ -19,11 +22,12 @@
 mod drift;
 mod record;
 mod refresh;
+mod told;
 mod tree;
 
 use std::time::Duration;
 
-pub use drift::{Drift, drift};
+pub use drift::{Drift, drift, untold};
 pub use record::Recorder;
 pub use refresh::Refreshed;
 pub use tree::Tree;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Statx, StatxFlags};
 
+use super::super::fanotify::{Key, Listener};
 use super::super::skip::{SkipTree, Step};
 use super::super::walk::Totals;
 use super::refresh::Cursor;
@@ -69,6 +70,8 @@ pub(super) struct Dir {
     pub(super) hot: Vec<Hot>,
     /// Inodes of the entries with several links.
     pub(super) linked: Vec<u64>,
+    /// By which its changes are told, where they are.
+    pub(super) key: Option<Key>,
 }
 
 /// An inode with several links.
@@ -122,6 +125,8 @@ pub struct Tree {
     pub(super) passed_over: u64,
     /// Bytes that it may take.
     pub(super) limit: usize,
+    /// Where it hears of its changes.
+    pub(super) told: Option<Listener>,
 }
 
 impl Tree {
@@ -145,6 +150,7 @@ impl Tree {
             noatime: true,
             passed_over: 0,
             limit,
+            told: None,
         }
     }
 
@@ -240,7 +246,9 @@ impl Tree {
             file_sizes: 0,
             hot: Vec::new(),
             linked: Vec::new(),
+            key: None,
         });
+        self.look_at(index);
         self.see(stat);
         if let Some(parent) = parent {
             self.dir_mut(parent).children.push(index);

@@ -116,7 +116,7 @@ impl Scheduler {
         let walks = matches!(entry.kind, Kind::Walk | Kind::OwnWalk);
         let walk = walks.then(|| {
             Box::new(if record && memory > 0 {
-                pass::recorded_walk(&self.guard, target, &root, memory)
+                pass::recorded_walk(&self.guard, target, &root, memory, self.watch.as_ref())
             } else {
                 pass::walk(&self.guard, target, &root)
             })

@@ -69,6 +69,7 @@ impl Config {
     pub fn set(&mut self, key: &str, value: &OsStr) -> Result<(), String> {
         let mesos = &mut self.mesos;
         match key {
+            "directories" => self.directories = super::directories::from_list(utf8(value)?),
             "discovery.interval" => self.discovery.interval = duration(value)?,
             "filesystems.interval" => self.filesystems.interval = duration(value)?,
             "filesystems.timeout" => self.filesystems.timeout = duration(value)?,

@@ -4,6 +4,7 @@
 //! one line. Every key, with its default and meaning, stands in `packaging/plimsoll.yml`; tests
 //! hold that file, [`Config::default`] and `docs/configuration.md` together.
 
+mod directories;
 mod env;
 mod error;
 mod load;
@@ -14,6 +15,7 @@ mod types;
 mod units;
 mod validate;
 
+pub use directories::{DirectoryConfig, has_wildcard};
 pub use env::variable;
 pub use error::ConfigError;
 pub use load::{DEFAULT_PATH, Loaded, MAX_FILE_BYTES};

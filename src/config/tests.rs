@@ -56,6 +56,8 @@ fn every_key_is_read() {
          master_interval: 1m\n  timeout: 2s\n  poll_interval: 30s\n  \
          max_body: 8MiB\n  basic_auth: {username: ops, password: hunter2}\n  \
          tls: {ca_file: /etc/ca.pem, server_name: agent, insecure_skip_verify: true}\n\
+         directories:\n- /srv/*\n- {path: /data/ledger, name: ledger, role: db, owner: team-db, \
+         quota: 2GiB, unused_after: 1d}\n\
          discovery:\n  interval: 5m\nusage:\n  cpu_budget: 0.5\n  \
          bootstrap_cpu_budget: 1\n  max_age: 1h\nfilesystems: {timeout: 1s, interval: 1m}\n\
          orphans:\n  grace: 0s\nmetrics:\n  max_series: 5000\nstorage: {enabled: true, path: /state}\n",
@@ -86,6 +88,17 @@ fn every_key_is_read() {
                 insecure_skip_verify: true,
             },
         },
+        directories: vec![
+            DirectoryConfig::new("/srv/*"),
+            DirectoryConfig {
+                name: Some("ledger".into()),
+                role: "db".into(),
+                owner: Some("team-db".into()),
+                quota: Some(ByteSize(2 << 30)),
+                unused_after: Duration::from_secs(86_400),
+                ..DirectoryConfig::new("/data/ledger")
+            },
+        ],
         discovery: DiscoveryConfig { interval: Duration::from_secs(300) },
         usage: UsageConfig {
             cpu_budget: 0.5,
@@ -115,7 +128,8 @@ fn empty_files_and_sections_mean_the_defaults() {
 #[test]
 fn refusals_name_file_line_column_and_reason() {
     let duration = "is not a duration such as \"15s\", \"10m\" or \"1h 30m\"";
-    let keys = "mesos, discovery, usage, filesystems, orphans, conditions, metrics, storage";
+    let keys =
+        "mesos, directories, discovery, usage, filesystems, orphans, conditions, metrics, storage";
     let cases = [
         (
             "mesos:\n  work_dri: /x\n",

@@ -7,6 +7,7 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::Secret;
+use super::directories::DirectoryConfig;
 use super::units::{ByteSize, IdRange, duration};
 use crate::judge::conditions::Thresholds;
 
@@ -27,6 +28,9 @@ pub struct Config {
     /// The Mesos or Clusterd agent of this host.
     #[serde(deserialize_with = "section")]
     pub mesos: MesosConfig,
+    /// Directories to watch, apart from any cluster manager.
+    #[serde(deserialize_with = "section")]
+    pub directories: Vec<DirectoryConfig>,
     /// How subjects are looked for.
     #[serde(deserialize_with = "section")]
     pub discovery: DiscoveryConfig,

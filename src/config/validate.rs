@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::judge::conditions::Unit;
 
-use super::{ByteSize, Config, MesosConfig, format_duration};
+use super::{ByteSize, Config, DirectoryConfig, MesosConfig, format_duration};
+use crate::text;
 
 /// A key whose value does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,7 @@ impl Config {
     /// The first key that does not hold.
     pub fn validate(&self, cores: usize) -> Check {
         self.mesos.validate()?;
+        self.directories.iter().try_for_each(DirectoryConfig::validate)?;
         within("discovery.interval", self.discovery.interval, SECOND, DAY)?;
         within("filesystems.interval", self.filesystems.interval, SECOND, DAY)?;
         within("filesystems.timeout", self.filesystems.timeout, Duration::from_millis(10), HOUR)?;
@@ -65,6 +67,39 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+impl DirectoryConfig {
+    fn validate(&self) -> Check {
+        let bad = |why: &str| {
+            invalid("directories", format!("{}: {why}", text::quote(&self.path.to_string_lossy())))
+        };
+        if !self.path.is_absolute() {
+            return Err(bad("must be an absolute path of the host"));
+        }
+        for part in self.path.iter() {
+            if part == ".." {
+                return Err(bad("must not go back with \"..\""));
+            }
+            if part == "**" {
+                return Err(bad("\"**\" is not known; name each level with \"*\""));
+            }
+            let part = part.to_str().ok_or_else(|| bad("must be UTF-8"))?;
+            glob::Pattern::new(part).map_err(|error| bad(&format!("{part}: {error}")))?;
+        }
+        if self.name.is_some() && self.is_pattern() {
+            return Err(bad("a pattern may match several and cannot have one name"));
+        }
+        if self.name.as_deref() == Some("") {
+            return Err(bad("the name must not be empty"));
+        }
+        if self.quota == Some(ByteSize(0)) {
+            return Err(bad("the quota must be above 0"));
+        }
+        let most = 3660 * DAY;
+        within("directories", self.unused_after, SECOND, most)
+            .map_err(|error| bad(&format!("unused_after {}", error.reason)))
     }
 }
 

@@ -1,3 +1,16 @@
 //! Who exists and who holds what.
+//!
+//! Each source ([`mesos`], [`directories`]) finds its own subjects; [`unite`] makes one
+//! inventory of them, in which a directory is one subject whoever reports it.
+
+pub mod directories;
+pub mod dirs;
 pub mod mesos;
+mod round;
+mod sources;
+mod unite;
 pub mod watch;
+
+pub use round::{Inode, Round};
+pub use sources::Sources;
+pub use unite::unite;

@@ -67,6 +67,7 @@ pub fn of_volume(volume: &Volume, policy: DiskPolicy) -> Enforcement {
     if volume.kind != VolumeKind::Persistent {
         return match volume.kind {
             VolumeKind::Disk => Enforcement::Filesystem,
+            VolumeKind::Directory if volume.own_filesystem => Enforcement::Filesystem,
             _ => Enforcement::None,
         };
     }

@@ -5,7 +5,8 @@
 //! period. Everything short of that is `unknown`.
 
 use crate::model::{
-    OrphanReason, Presence, RoleOwners, Timestamp, Volume, VolumeKind, VolumeState, Witness,
+    OrphanReason, Presence, RoleOwners, SourceKind, Timestamp, Volume, VolumeKind, VolumeState,
+    Witness,
 };
 
 use super::{Memory, spoken};
@@ -139,6 +140,9 @@ pub fn with_owners(
 }
 
 fn who(volume: &Volume) -> &'static str {
+    if volume.key.source == SourceKind::Directories {
+        return "the configuration names it";
+    }
     match (volume.claims.api, volume.claims.checkpoint) {
         (Witness::Claims, Witness::Claims) => "the agent and its checkpoint list it",
         (Witness::Claims, _) => "the agent lists it",
@@ -149,7 +153,7 @@ fn who(volume: &Volume) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Claims, DiskType, Holder, MountUse, SourceKind, VolumeKey};
+    use crate::model::{Claims, DiskType, Holder, MountUse, VolumeKey};
 
     fn volume() -> Volume {
         Volume {
@@ -174,6 +178,7 @@ mod tests {
             holders: vec![],
             mounts: vec![],
             created: Some(0.0),
+            unused_after: None,
         }
     }
 

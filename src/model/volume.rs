@@ -13,11 +13,11 @@ pub struct VolumeKey {
     pub source: SourceKind,
     /// Role as Mesos writes it (`eng/storage`), empty where it does not apply.
     pub role: String,
-    /// Persistence id; the host path, Docker volume name or CSI volume id of data outside the
+    /// Persistence id; the path or name of a directory; the host path, Docker volume name or CSI volume id of data outside the
     /// agent's resources; empty for a MOUNT disk that holds data but no volume.
     pub volume: String,
-    /// `ROOT`, or the root of the PATH or MOUNT disk, or the kind (`HOST_PATH`, `DOCKER`, `CSI`)
-    /// of data outside the agent's resources.
+    /// `ROOT`, or the root of the PATH or MOUNT disk, or the kind (`HOST_PATH`, `DOCKER`, `CSI`,
+    /// `DIRECTORY`) of data outside the agent's resources.
     pub disk: String,
 }
 
@@ -35,6 +35,8 @@ pub enum VolumeKind {
     DockerVolume,
     /// A CSI volume mounted by the `volume/csi` isolator.
     Csi,
+    /// A directory that the configuration names.
+    Directory,
 }
 
 impl VolumeKind {
@@ -46,6 +48,7 @@ impl VolumeKind {
             Self::HostPath => "host_path",
             Self::DockerVolume => "docker_volume",
             Self::Csi => "csi",
+            Self::Directory => "directory",
         }
     }
 }
@@ -65,7 +68,7 @@ pub enum Witness {
 /// What the sources of truth say of a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Claims {
-    /// The agent's API (`/state`).
+    /// The agent's API (`/state`); of a source that is no agent, its own list.
     pub api: Witness,
     /// The checkpoint (`meta/resources/`).
     pub checkpoint: Witness,
@@ -229,7 +232,7 @@ pub struct Volume {
     pub presence: Presence,
     /// A filesystem is mounted exactly there: what it holds is what the filesystem holds.
     pub own_filesystem: bool,
-    /// Principal that created it.
+    /// Principal that created it; the owner that the configuration names for a directory.
     pub principal: Option<String>,
     /// How the disk space under it is reserved.
     pub reservation: Option<ReservationKind>,
@@ -250,4 +253,7 @@ pub struct Volume {
     /// When its directory was made or last had an entry added or removed, whichever is known
     /// (`stx_btime`, else `stx_mtime`).
     pub created: Option<Timestamp>,
+    /// Seconds without a user after which that is worth telling; only where the configuration
+    /// says so of this one.
+    pub unused_after: Option<f64>,
 }

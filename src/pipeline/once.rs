@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
-use crate::discover::mesos::MesosSource;
+use crate::discover::Sources;
 use crate::discover::mesos::settings::Resolved;
 use crate::host::{Guard, Roots};
 use crate::judge::findings::{Facts, at_once};
@@ -29,9 +29,8 @@ pub struct Discovered {
 
 /// One round of discovery.
 pub fn discover(config: &Config, roots: &Roots, guard: &Arc<Guard>, handle: &Handle) -> Discovered {
-    let mut source =
-        MesosSource::new(config.mesos.clone(), roots.clone(), Arc::clone(guard), handle.clone());
-    let round = source.refresh();
+    let mut sources = Sources::new(roots.clone(), Arc::clone(guard), handle.clone());
+    let round = sources.refresh(config);
     let inventory = Inventory {
         taken_at: now(),
         agent: round.agent,
@@ -40,7 +39,7 @@ pub fn discover(config: &Config, roots: &Roots, guard: &Arc<Guard>, handle: &Han
         sources: round.sources,
         disagreements: round.disagreements,
     };
-    Discovered { inventory: Arc::new(inventory), resolved: source.resolved() }
+    Discovered { inventory: Arc::new(inventory), resolved: sources.resolved() }
 }
 
 /// Discovers, measures every subject without a budget by the [usual](usual_threads) number of

@@ -379,6 +379,7 @@ pub fn volume(
                 container: "c1".into(),
             }],
             created: Some(NOW - 30.0 * 86_400.0 + 0.125),
+            unused_after: None,
         },
         state: VolumeState::InUse,
         reason: "A running task holds it.".into(),

@@ -46,6 +46,7 @@ pub fn find(
                 presence: Presence::Unknown,
                 own_filesystem: false,
                 created: None,
+                inode: None,
             };
             places.insert(identity(source), unknown);
             continue;
@@ -65,14 +66,19 @@ fn look(path: PathBuf, mounts: &MountTable, roots: &Roots, guard: &Guard) -> Opt
     let inside = roots.inside(&path);
     let seen = guard
         .run(&inside.clone(), "look at a host path", move || std::fs::symlink_metadata(&inside));
-    let (presence, created) = match seen {
-        Ok(Ok(metadata)) if metadata.is_dir() => (Presence::Present, Some(metadata.mtime() as f64)),
+    let (presence, found) = match seen {
+        Ok(Ok(metadata)) if metadata.is_dir() => (Presence::Present, Some(metadata)),
         Ok(Ok(_)) => return None,
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => (Presence::Missing, None),
         Ok(Err(_)) | Err(_) => (Presence::Unknown, None),
     };
+    let created = found.as_ref().map(|metadata| metadata.mtime() as f64);
+    let inode = found.map(|metadata| {
+        let device = metadata.dev();
+        (rustix::fs::major(device), rustix::fs::minor(device), metadata.ino())
+    });
     let own_filesystem = mounts.at(&path).is_some_and(|entry| entry.root == Path::new("/"));
-    Some(ExternalPlace { path: Some(path), presence, own_filesystem, created })
+    Some(ExternalPlace { path: Some(path), presence, own_filesystem, created, inode })
 }
 
 fn through_container(

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::model::{Resource, SourceError, Timestamp, VolumeSpec};
+pub use crate::discover::dirs::SeenDir;
+use crate::model::{Resource, SourceError, VolumeSpec};
 
 /// Whether an answer can be trusted to be complete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -227,19 +228,6 @@ pub struct CheckpointFacts {
     pub errors: Vec<SourceError>,
     /// Seconds it took.
     pub duration_seconds: f64,
-}
-
-/// A directory seen, with what its inode tells.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SeenDir {
-    /// Where.
-    pub path: PathBuf,
-    /// `stx_btime` where the filesystem keeps it.
-    pub born: Option<Timestamp>,
-    /// `stx_mtime`.
-    pub modified: Timestamp,
-    /// Device (major, minor) and inode.
-    pub inode: (u32, u32, u64),
 }
 
 /// `<work>/slaves/<agent>/frameworks/<fw>/executors/<exec>/runs/<container>`.

@@ -7,7 +7,6 @@
 
 pub mod api;
 pub mod checkpoint;
-pub mod dirs;
 pub mod external;
 mod external_places;
 pub mod facts;
@@ -26,4 +25,4 @@ mod source;
 mod testing;
 mod watched;
 
-pub use source::{MesosSource, Round};
+pub use source::MesosSource;

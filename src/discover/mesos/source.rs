@@ -12,35 +12,17 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use crate::config::{Enabled, MesosConfig};
+use crate::discover::{Inode, Round, dirs};
 use crate::host::Roots;
 use crate::host::guard::{Guard, GuardError};
 use crate::host::mounts::MountTable;
-use crate::model::{
-    Agent, Disagreement, DiskSource, Presence, Sandbox, SourceError, SourceReport, Volume, Witness,
-};
+use crate::model::{Agent, DiskSource, Presence, SourceError, Volume, VolumeKey, Witness};
 
 use super::facts::{ApiFacts, CheckpointFacts, LayoutFacts, RuntimeFacts};
 use super::join::{self, ExternalPlaces, Joined, Witnesses};
 use super::layout::LayoutOptions;
 use super::settings::{Resolved, api_config};
-use super::{api, checkpoint, dirs, external_places, layout, report, runtime, watched};
-
-/// What one round found.
-#[derive(Debug, Default)]
-pub struct Round {
-    /// The agent; absent when none was found or configured.
-    pub agent: Option<Agent>,
-    /// Volumes, sorted by key.
-    pub volumes: Vec<Volume>,
-    /// Sandboxes, sorted by key.
-    pub sandboxes: Vec<Sandbox>,
-    /// What became of each witness.
-    pub sources: Vec<SourceReport>,
-    /// Where they disagree.
-    pub disagreements: Vec<Disagreement>,
-    /// Directories in which the next sandbox or volume would appear, as seen from this process.
-    pub watch: BTreeSet<PathBuf>,
-}
+use super::{api, checkpoint, external_places, layout, report, runtime, watched};
 
 /// An agent as a source of the inventory.
 pub struct MesosSource {
@@ -160,6 +142,7 @@ impl MesosSource {
             &layout,
         );
         (self.disks, self.links) = (Some(disks), links);
+        let inodes = inodes(&joined.volumes, &layout, &external);
         let mut sources = vec![
             report::locate(&resolved),
             report::api(&api),
@@ -171,6 +154,7 @@ impl MesosSource {
         Round {
             agent: Some(joined.agent),
             volumes: joined.volumes,
+            inodes,
             sandboxes: joined.sandboxes,
             sources,
             disagreements: joined.disagreements,
@@ -343,6 +327,21 @@ impl MesosSource {
 /// One error, whether the mount did not answer or the directory could not be reached.
 fn flat<T>(read: Result<Result<T, dirs::DirError>, SourceError>) -> Result<T, SourceError> {
     read.and_then(|read| read.map_err(|error| error.to_source_error()))
+}
+
+/// The directory behind each volume, as it was seen when the directories were listed.
+fn inodes(
+    volumes: &[Volume],
+    layout: &LayoutFacts,
+    external: &ExternalPlaces,
+) -> HashMap<VolumeKey, Inode> {
+    let listed = layout.volumes.iter().map(|volume| &volume.dir);
+    let roots = layout.mount_roots.iter().filter_map(|disk| disk.dir.as_ref());
+    let seen = listed.chain(roots).map(|dir| (dir.path.as_path(), dir.inode));
+    let places = external.values().filter_map(|place| Some((place.path.as_deref()?, place.inode?)));
+    let by_path: HashMap<&Path, Inode> = seen.chain(places).collect();
+    let of = |volume: &Volume| by_path.get(volume.path.as_deref()?).copied();
+    volumes.iter().filter_map(|volume| Some((volume.key.clone(), of(volume)?))).collect()
 }
 
 /// Every disk the agent has, each once.

@@ -35,6 +35,7 @@ fn volume(id: &str, claims: Claims) -> Volume {
         holders: vec![],
         mounts: vec![],
         created: Some(NOW - 1e6),
+        unused_after: None,
     }
 }
 

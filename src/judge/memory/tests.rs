@@ -35,6 +35,7 @@ pub(crate) fn sample_volume(id: &str) -> Volume {
         holders: vec![],
         mounts: vec![],
         created: Some(0.0),
+        unused_after: None,
     }
 }
 

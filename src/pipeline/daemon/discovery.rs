@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::discover::mesos::MesosSource;
+use crate::discover::Sources;
 use crate::discover::watch::DirectoryWatch;
 use crate::measure::targets;
 use crate::model::{Inventory, SourceError, SourceHealth, SourceReport};
@@ -32,24 +32,14 @@ impl Shared {
                 tracing::warn!(%error, "New sandboxes are noticed by the periodic listing only");
             })
             .ok();
-        let mut source: Option<(Arc<Config>, MesosSource)> = None;
         let mut project_ids = ProjectIds::default();
+        let guard = Arc::clone(&self.guard);
+        let mut all = Sources::new(self.roots.clone(), guard, self.handle.clone());
         self.history.wait(HISTORY_PATIENCE);
         while !self.stopping() {
             let started = Instant::now();
             let config = self.config.load_full();
-            let current = source.take().filter(|(of, _)| of.mesos == config.mesos);
-            let (_, mut mesos) = current.unwrap_or_else(|| {
-                let source = MesosSource::new(
-                    config.mesos.clone(),
-                    self.roots.clone(),
-                    Arc::clone(&self.guard),
-                    self.handle.clone(),
-                );
-                (Arc::clone(&config), source)
-            });
-            let round = mesos.refresh();
-            source = Some((Arc::clone(&config), mesos));
+            let round = all.refresh(&config);
 
             let mut sources = round.sources;
             if let Some(watch) = &mut watch {

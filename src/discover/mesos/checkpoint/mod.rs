@@ -25,10 +25,10 @@ use std::time::Instant;
 pub use framing::{FramingError, MAX_FILE, Problem, many, one};
 use prost::Message;
 
-use super::dirs::{DirError, Folder, present};
 use super::facts::{AgentFacts, CheckpointFacts, FrameworkFacts};
 use super::proto::{self, value};
 use super::resource::{ResourceError, all_from_proto};
+use crate::discover::dirs::{DirError, Folder, present};
 use crate::host::names::escape_name;
 use crate::model::{Resource, SourceError};
 

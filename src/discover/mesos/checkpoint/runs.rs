@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use super::{corrupt, many, message, or_note, resources, text_file};
-use crate::discover::mesos::dirs::{DirError, Folder, Names, present};
+use crate::discover::dirs::{DirError, Folder, Names, present};
 use crate::discover::mesos::external;
 use crate::discover::mesos::facts::{ExecutorFacts, TaskFacts};
 use crate::discover::mesos::proto::{self, TaskState, executor_info, status_update_record};

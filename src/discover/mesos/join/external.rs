@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
+use crate::discover::Inode;
 use crate::model::{
     Claims, DiskType, Holder, Presence, SourceKind, Timestamp, Volume, VolumeKey, VolumeKind,
     Witness,
@@ -26,6 +27,8 @@ pub struct ExternalPlace {
     pub own_filesystem: bool,
     /// `stx_btime`, else `stx_mtime`.
     pub created: Option<Timestamp>,
+    /// Which directory it is.
+    pub inode: Option<Inode>,
 }
 
 /// Places by identity of the source. A source that is not a directory (a socket, a device, a
@@ -206,5 +209,6 @@ fn volume(source: &ExternalSource, place: &ExternalPlace, mut holders: Vec<Holde
         holders,
         mounts: Vec::new(),
         created: place.created,
+        unused_after: None,
     }
 }

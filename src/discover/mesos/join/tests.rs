@@ -144,6 +144,7 @@ fn data_outside_the_resources_is_found_with_its_holders() {
         presence: Presence::Present,
         own_filesystem: false,
         created: None,
+        inode: None,
     };
     // The socket was looked at, is no directory, and so has no place.
     host.external.insert(identity(&path), place(Some("/srv/shared")));

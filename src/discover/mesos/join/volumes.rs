@@ -210,6 +210,7 @@ fn known(
         holders: Vec::new(),
         mounts: Vec::new(),
         created,
+        unused_after: None,
         key,
     }
 }
@@ -238,6 +239,7 @@ fn unknown(
         holders: Vec::new(),
         mounts: Vec::new(),
         created: dir.dir.born.or(Some(dir.dir.modified)),
+        unused_after: None,
     }
 }
 
@@ -267,5 +269,6 @@ fn without_volume(witnesses: &Witnesses<'_>, disk: &MountRoot, found: &Found<'_>
         mounts: Vec::new(),
         // A root of a filesystem is as old as the filesystem: what counts is its newest change.
         created: disk.dir.as_ref().map(|dir| dir.modified),
+        unused_after: None,
     }
 }

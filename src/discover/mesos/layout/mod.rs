@@ -24,8 +24,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::dirs::{Avoid, DirError, Folder, present, resolve};
 use super::facts::{LayoutFacts, MountRoot};
+use crate::discover::dirs::{Avoid, DirError, Folder, present, resolve};
 use crate::host::Roots;
 use crate::host::names::escape_name;
 use crate::model::SourceError;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::{LayoutOptions, MAX_DEPTH, nested_folder, subfolders, take, too_deep};
-use crate::discover::mesos::dirs::{Cause, DirError, Folder, Kind};
+use crate::discover::dirs::{Cause, DirError, Folder, Kind};
 use crate::discover::mesos::facts::{LayoutFacts, RunDir};
 use crate::host::names::escape_name;
 use crate::model::SourceError;

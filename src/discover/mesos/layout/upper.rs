@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use super::{MAX_DEPTH, nested_folder, take, too_deep};
-use crate::discover::mesos::dirs::{Folder, present};
+use crate::discover::dirs::{Folder, present};
 use crate::discover::mesos::facts::LayoutFacts;
 use crate::host::names::escape_name;
 

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use super::{subfolders, take};
-use crate::discover::mesos::dirs::{DirError, Folder};
+use crate::discover::dirs::{DirError, Folder};
 use crate::discover::mesos::facts::{LayoutFacts, VolumeDir};
 use crate::host::names::escape_name;
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::corrupt;
+use crate::discover::dirs::{DirError, Folder, present};
 use crate::discover::mesos::checkpoint::{MAX_FILE, one};
-use crate::discover::mesos::dirs::{DirError, Folder, present};
 use crate::discover::mesos::external::docker_volume;
 use crate::discover::mesos::facts::{ExternalSource, IsolatorVolume, RuntimeFacts};
 use crate::discover::mesos::proto;

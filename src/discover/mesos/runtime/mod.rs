@@ -16,12 +16,12 @@ use std::time::Instant;
 use rustix::io::Errno;
 
 use super::checkpoint::{MAX_FILE, one};
-use super::dirs::{Cause, DirError, Folder, present};
 use super::external;
 use super::facts::{RuntimeContainer, RuntimeFacts};
 use super::layout::MAX_DEPTH;
 use super::proto;
 use super::resource::all_from_proto;
+use crate::discover::dirs::{Cause, DirError, Folder, present};
 use crate::host::names::escape_name;
 use crate::model::SourceError;
 

@@ -15,9 +15,8 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
-use crate::discover::mesos::facts::SeenDir;
 use crate::host::Roots;
-use crate::model::SourceError;
+use crate::model::{SourceError, Timestamp};
 
 /// Entries looked at in one directory, at most. A directory with more is an error.
 pub const MAX_ENTRIES: usize = 1_000_000;
@@ -76,8 +75,8 @@ impl DirError {
             }
             Cause::Errno(Errno::NOTDIR | Errno::LOOP) | Cause::Odd(_) => (
                 "malformed",
-                "links below an agent's directories are not followed: put the real thing there, \
-                 or bind-mount it",
+                "links below a watched directory are not followed: put the real thing there, or \
+                 bind-mount it",
             ),
             Cause::Unresponsive => (
                 "unresponsive",
@@ -88,6 +87,19 @@ impl DirError {
         };
         SourceError { reason, message: self.to_string(), hint: hint.to_owned() }
     }
+}
+
+/// A directory seen, with what its inode tells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeenDir {
+    /// Where.
+    pub path: PathBuf,
+    /// `stx_btime` where the filesystem keeps it.
+    pub born: Option<Timestamp>,
+    /// `stx_mtime`.
+    pub modified: Timestamp,
+    /// Device (major, minor) and inode.
+    pub inode: (u32, u32, u64),
 }
 
 /// What an entry of a directory is.

@@ -1,0 +1,63 @@
+//! Every source of this host, as the configuration wants them.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::config::{Config, DirectoryConfig, MesosConfig};
+use crate::host::{Guard, Roots};
+
+use super::directories::DirectoriesSource;
+use super::mesos::MesosSource;
+use super::mesos::settings::Resolved;
+use super::{Round, unite};
+
+/// The sources, with what each keeps between rounds.
+pub struct Sources {
+    roots: Roots,
+    guard: Arc<Guard>,
+    handle: Handle,
+    mesos: Option<(MesosConfig, MesosSource)>,
+    directories: Option<(Vec<DirectoryConfig>, DirectoriesSource)>,
+}
+
+impl Sources {
+    /// Reads nothing yet. `handle` runs requests; [`refresh`](Self::refresh) must not be called on
+    /// one of its threads.
+    pub fn new(roots: Roots, guard: Arc<Guard>, handle: Handle) -> Self {
+        Self { roots, guard, handle, mesos: None, directories: None }
+    }
+
+    /// One round of every source. A source whose configuration changed starts anew.
+    pub fn refresh(&mut self, config: &Config) -> Round {
+        let mesos = self.mesos(&config.mesos).refresh();
+        let directories = self.directories(&config.directories).refresh();
+        unite([mesos, directories])
+    }
+
+    /// Where the agent was found, for `check`.
+    pub fn resolved(&mut self) -> Option<Resolved> {
+        self.mesos.as_mut().and_then(|(_, source)| source.resolved())
+    }
+
+    fn mesos(&mut self, config: &MesosConfig) -> &mut MesosSource {
+        let (guard, handle) = (Arc::clone(&self.guard), self.handle.clone());
+        let (roots, wanted) = (self.roots.clone(), config.clone());
+        kept(&mut self.mesos, config, || MesosSource::new(wanted, roots, guard, handle))
+    }
+
+    fn directories(&mut self, config: &Vec<DirectoryConfig>) -> &mut DirectoriesSource {
+        let (guard, wanted) = (Arc::clone(&self.guard), config.clone());
+        kept(&mut self.directories, config, || DirectoriesSource::new(wanted, guard))
+    }
+}
+
+/// The source in `slot` if it is of this configuration, else a new one.
+fn kept<'a, C: Clone + PartialEq, S>(
+    slot: &'a mut Option<(C, S)>,
+    config: &C,
+    make: impl FnOnce() -> S,
+) -> &'a mut S {
+    let current = slot.take().filter(|(of, _)| of == config);
+    &mut slot.insert(current.unwrap_or_else(|| (config.clone(), make()))).1
+}

@@ -1,0 +1,165 @@
+//! One inventory of what several sources found: a directory is one subject, whoever reports it.
+
+use std::collections::HashMap;
+
+use crate::model::{SourceKind, Volume, VolumeKind};
+
+use super::{Inode, Round};
+
+/// Puts the rounds of all sources together. The same directory (by device and inode) is kept once:
+/// as what manages it says, with every holder and mount that any of them knows, and with the quota
+/// and owner of another where it has none of its own.
+pub fn unite(rounds: impl IntoIterator<Item = Round>) -> Round {
+    let mut united = Round::default();
+    let mut volumes: Vec<(Volume, Option<Inode>)> = Vec::new();
+    for mut round in rounds {
+        united.agent = united.agent.or(round.agent);
+        united.sandboxes.append(&mut round.sandboxes);
+        united.sources.append(&mut round.sources);
+        united.disagreements.append(&mut round.disagreements);
+        united.watch.append(&mut round.watch);
+        for volume in round.volumes {
+            let inode = round.inodes.get(&volume.key).copied();
+            volumes.push((volume, inode));
+        }
+    }
+    // Stable: of equals the first source's stays first.
+    volumes.sort_by_key(|(volume, _)| rank(volume));
+    let mut by_inode: HashMap<Inode, usize> = HashMap::new();
+    for (volume, inode) in volumes {
+        match inode.and_then(|inode| by_inode.get(&inode)) {
+            Some(known) => merge(&mut united.volumes[*known], volume),
+            None => {
+                if let Some(inode) = inode {
+                    by_inode.insert(inode, united.volumes.len());
+                    united.inodes.insert(volume.key.clone(), inode);
+                }
+                united.volumes.push(volume);
+            }
+        }
+    }
+    united.volumes.sort_by(|a, b| a.key.cmp(&b.key));
+    united.volumes.dedup_by(|a, b| a.key == b.key);
+    united.sandboxes.sort_by(|a, b| a.key.cmp(&b.key));
+    united
+}
+
+/// Who knows a directory best: what manages it, then what was told of it, then what merely
+/// mounts it.
+fn rank(volume: &Volume) -> u8 {
+    match (&volume.kind, volume.key.source) {
+        (VolumeKind::Persistent | VolumeKind::Disk, _) => 0,
+        (VolumeKind::DockerVolume, SourceKind::Docker) => 1,
+        (VolumeKind::Directory, _) => 2,
+        (VolumeKind::DockerVolume | VolumeKind::Csi, _) => 3,
+        (VolumeKind::HostPath, _) => 4,
+    }
+}
+
+fn merge(kept: &mut Volume, other: Volume) {
+    for holder in other.holders {
+        let known = kept.holders.iter().any(|known| {
+            !holder.container.is_empty()
+                && known.container == holder.container
+                && (known.container_path == holder.container_path
+                    || holder.container_path.is_empty())
+        });
+        if !known && !kept.holders.contains(&holder) {
+            kept.holders.push(holder);
+        }
+    }
+    kept.holders.sort();
+    for mount in other.mounts {
+        if !kept.mounts.contains(&mount) {
+            kept.mounts.push(mount);
+        }
+    }
+    kept.mounts.sort_by(|a, b| a.mount_point.cmp(&b.mount_point));
+    kept.quota_bytes = kept.quota_bytes.or(other.quota_bytes);
+    kept.principal = kept.principal.take().or(other.principal);
+    kept.driver = kept.driver.take().or(other.driver);
+    kept.unused_after = kept.unused_after.or(other.unused_after);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::memory::sample_volume;
+    use crate::model::{Holder, MountUse, VolumeKey};
+
+    fn holder(container: &str) -> Holder {
+        Holder {
+            framework: String::new(),
+            framework_name: String::new(),
+            executor: String::new(),
+            task: String::new(),
+            container: container.into(),
+            container_path: "/data".into(),
+            read_only: false,
+        }
+    }
+
+    fn volume(source: SourceKind, kind: VolumeKind, name: &str) -> Volume {
+        let key =
+            VolumeKey { source, role: String::new(), volume: name.into(), disk: String::new() };
+        Volume { key, kind, quota_bytes: None, holders: vec![], ..sample_volume(name) }
+    }
+
+    fn round(volumes: Vec<(Volume, Inode)>) -> Round {
+        Round {
+            inodes: volumes.iter().map(|(volume, inode)| (volume.key.clone(), *inode)).collect(),
+            volumes: volumes.into_iter().map(|(volume, _)| volume).collect(),
+            ..Round::default()
+        }
+    }
+
+    #[test]
+    fn a_directory_that_three_sources_report_is_one_with_every_holder() {
+        let at = (8, 1, 42);
+        let mut path = volume(SourceKind::Mesos, VolumeKind::HostPath, "/data/a");
+        path.holders = vec![holder("task")];
+        let mut docker = volume(SourceKind::Docker, VolumeKind::HostPath, "/data/a");
+        docker.holders = vec![holder("box"), holder("task")];
+        docker.mounts = vec![MountUse { mount_point: "/m".into(), container: "box".into() }];
+        let mut named = volume(SourceKind::Directories, VolumeKind::Directory, "db");
+        named.quota_bytes = Some(7);
+        let other = volume(SourceKind::Directories, VolumeKind::Directory, "else");
+        let rounds = [
+            round(vec![(path, at)]),
+            round(vec![(docker, at)]),
+            round(vec![(named, at), (other, (8, 1, 43))]),
+        ];
+        let united = unite(rounds);
+        let names: Vec<&str> = united.volumes.iter().map(|v| v.key.volume.as_str()).collect();
+        assert_eq!(names, ["db", "else"]);
+        let db = &united.volumes[0];
+        let containers: Vec<&str> = db.holders.iter().map(|h| h.container.as_str()).collect();
+        assert_eq!(containers, ["box", "task"]);
+        assert_eq!((db.quota_bytes, db.mounts.len()), (Some(7), 1));
+        assert_eq!(united.inodes[&db.key], at);
+    }
+
+    #[test]
+    fn what_manages_a_directory_names_it_and_lends_a_quota_it_has_not() {
+        let at = (8, 1, 42);
+        let mut persistent = volume(SourceKind::Mesos, VolumeKind::Persistent, "id");
+        persistent.quota_bytes = Some(100);
+        let mut configured = volume(SourceKind::Directories, VolumeKind::Directory, "/w/v");
+        configured.quota_bytes = Some(7);
+        configured.principal = Some("team".into());
+        persistent.principal = None;
+        let united = unite([round(vec![(configured, at)]), round(vec![(persistent, at)])]);
+        assert_eq!(united.volumes.len(), 1);
+        let kept = &united.volumes[0];
+        assert_eq!((kept.key.volume.as_str(), kept.quota_bytes), ("id", Some(100)));
+        assert_eq!(kept.principal.as_deref(), Some("team"));
+    }
+
+    #[test]
+    fn without_an_inode_nothing_is_taken_for_the_same() {
+        let missing = |source| volume(source, VolumeKind::HostPath, "/gone");
+        let rounds = [SourceKind::Mesos, SourceKind::Docker]
+            .map(|source| Round { volumes: vec![missing(source)], ..Round::default() });
+        assert_eq!(unite(rounds).volumes.len(), 2);
+    }
+}

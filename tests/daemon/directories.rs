@@ -1,0 +1,108 @@
+//! Directories that the configuration names, beside no agent at all.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::daemon::{Daemon, value};
+
+fn du(path: &Path) -> f64 {
+    let output = Command::new("du").args(["-s", "-B1"]).arg(path).output().expect("du");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.split_whitespace().next().and_then(|bytes| bytes.parse().ok()).expect("a number")
+}
+
+fn configured(dir: &Path, text: &str) -> std::path::PathBuf {
+    let config = dir.join("plimsoll.yml");
+    std::fs::write(
+        &config,
+        format!("mesos: {{enabled: false}}\nusage: {{cpu_budget: 0.5}}\n{text}"),
+    )
+    .expect("write");
+    config
+}
+
+#[test]
+fn each_match_is_a_subject_with_its_quota_and_a_new_one_is_noticed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("data");
+    for (name, bytes) in [("pg-0", 300_000), ("pg-1", 900_000), (".lost", 1)] {
+        std::fs::create_dir_all(data.join(name)).expect("make");
+        std::fs::write(data.join(name).join("base"), vec![7; bytes]).expect("write");
+    }
+    std::os::unix::fs::symlink("/", data.join("pg-link")).expect("link");
+    let ledger = data.join("pg-1");
+    let config = configured(
+        dir.path(),
+        &format!(
+            "directories:\n- {{path: {0}/pg-*, role: db, owner: team-db, quota: 800KiB}}\n\
+             - {{path: {0}/pg-1, name: second-name}}\n- {0}/absent\n",
+            data.display()
+        ),
+    );
+    let daemon = Daemon::serve(&config, &[]);
+    daemon.wait_ready();
+    daemon.wait_measured();
+    let of = |family: &str, role: &str, name: &str| {
+        let labels = format!(
+            "{family}{{source=\"directories\",role=\"{role}\",volume=\"{name}\",disk=\"DIRECTORY\"}}"
+        );
+        value(&daemon.get("/metrics").body, &labels)
+    };
+    let path = |name: &str| data.join(name).display().to_string();
+    for name in ["pg-0", "pg-1"] {
+        let used = of("plimsoll_volume_used_bytes", "db", &path(name));
+        assert_eq!(used, Some(du(&data.join(name))), "{name}");
+        assert_eq!(of("plimsoll_volume_quota_bytes", "db", &path(name)), Some(819_200.0));
+    }
+    let over = of("plimsoll_volume_over_quota_bytes", "db", &path("pg-1"));
+    assert_eq!(over, Some(du(&ledger) - 819_200.0));
+    let page = daemon.get("/metrics").body;
+    assert!(page.contains("principal=\"team-db\""), "{page}");
+    // One directory is one subject, though two entries name it; links and hidden ones are none.
+    assert!(!page.contains("second-name") && !page.contains("pg-link") && !page.contains(".lost"));
+    let missing = format!(
+        "plimsoll_volume_state{{source=\"directories\",role=\"\",volume=\"{}\",disk=\"DIRECTORY\",\
+         state=\"missing\"}}",
+        path("absent")
+    );
+    assert_eq!(value(&page, &missing), Some(1.0));
+
+    std::fs::create_dir(data.join("pg-2")).expect("make");
+    daemon.wait_for("a new match", Duration::from_secs(10), |_| {
+        of("plimsoll_volume_used_bytes", "db", &path("pg-2"))
+    });
+    std::fs::remove_dir(data.join("pg-2")).expect("remove");
+    daemon.wait_for("it goes", Duration::from_secs(10), |daemon| {
+        (!daemon.get("/metrics").body.contains("pg-2")).then_some(())
+    });
+}
+
+#[test]
+fn a_bad_entry_is_refused_with_what_is_wrong() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cases = [
+        ("- data/*", "directories \"data/*\": must be an absolute path of the host"),
+        ("- /data/../etc", "must not go back with \"..\""),
+        ("- /data/**", "name each level with \"*\""),
+        ("- '/data/[a'", "/data/[a"),
+        ("- {path: /data/*, name: one}", "a pattern may match several and cannot have one name"),
+        ("- {path: /data, qouta: 1GiB}", "unknown key \"qouta\""),
+        ("- {path: /data, quota: 0B}", "the quota must be above 0"),
+        ("- {path: /data, unused_after: 1ms}", "unused_after"),
+        ("- {name: x}", "path"),
+        ("- 7", "a path such as /data/*"),
+    ];
+    for (entry, expected) in cases {
+        let config = configured(dir.path(), &format!("directories:\n{entry}\n"));
+        let output = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
+            .args(["check", "--config.file"])
+            .arg(&config)
+            .output()
+            .expect("plimsoll");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{entry}");
+        assert!(stderr.contains(expected) && stderr.contains("plimsoll.yml"), "{entry}: {stderr}");
+        assert_eq!(stderr.trim_end().lines().count(), 1, "{entry}: {stderr}");
+    }
+}

@@ -69,7 +69,10 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         .sandboxes
         .iter()
         .map(|found| {
-            let (state, reason) = sandbox::judge(found, now, grace);
+            // Its age, should the clock have been set since it was changed.
+            let changed = found.modified.map(|at| (at, memory.file_time(at)));
+            let set_since = changed.map_or(0.0, |(at, corrected)| corrected - at);
+            let (state, reason) = sandbox::judge(found, now - set_since, grace);
             let subject = Subject::Sandbox(found.key.clone());
             let filesystem = filesystem_of(Some(&found.path));
             let measured = measured(&subject);
@@ -84,9 +87,9 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
                 history: memory.sandbox(&found.key),
                 filesystem,
                 expected_removal: gc_delay
-                    .zip(found.modified)
+                    .zip(changed)
                     .filter(|_| state == SandboxState::AwaitingGc)
-                    .map(|(delay, ended)| gc::expected_removal(ended, delay)),
+                    .map(|(delay, (_, ended))| gc::expected_removal(ended, delay)),
                 sandbox: found.clone(),
             }
         })

@@ -68,7 +68,7 @@ impl Shared {
         let table = self.guard.table();
         self.meter.set_targets(targets::plan(&inventory, &table, &self.roots));
         let mut state = self.state();
-        let at = inventory.taken_at;
+        let at = self.look_at_clock(&mut state);
         if let Some(owners) = self.fresh_owners(&state) {
             state.memory.observe_owners(&owners, at);
         }

@@ -2,6 +2,7 @@
 //! measuring scheduler with its own. They meet in one small locked state; whoever changes it
 //! raises a signal, and the publisher makes a new snapshot of it.
 
+mod clock;
 mod discovery;
 mod filesystems;
 mod master;
@@ -25,7 +26,9 @@ use crate::judge::Memory;
 use crate::judge::findings::FindingMemory;
 use crate::judge::growth::Histories;
 use crate::measure::usage::{UsageConfig, UsageMeter};
-use crate::model::{CollectorRun, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceReport};
+use crate::model::{
+    CollectorRun, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceReport, Timestamp,
+};
 
 use super::once_log::OnceLog;
 use super::signal::Signal;
@@ -83,6 +86,8 @@ struct State {
     filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
     collectors: BTreeMap<&'static str, CollectorRun>,
     log: OnceLog,
+    /// When the clock was looked at last, and what it showed.
+    clock: Option<(Instant, Timestamp)>,
 }
 
 impl Daemon {

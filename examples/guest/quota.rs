@@ -1,75 +1,32 @@
-//! The test of project quotas on a real kernel: `scripts/guest-test` runs it inside a guest.
-//!
-//! `guest_quota NAME=MOUNT…` tags, fills and exceeds directories on each filesystem and compares
-//! every number with GNU `du`. Prints `GUEST ok N checks`, or what failed, and exits with 1.
-//! As `guest_quota measure PATH` and `guest_quota write PATH BYTES` it is its own helper, run as
-//! an ordinary user: without `CAP_SYS_ADMIN`, and bound by hard limits (root is not, on ext4).
-#![allow(unsafe_code)] // Plimsoll only reads: tagging and limits are set here, by raw calls.
+//! Project quotas on a real kernel: tags, fills and exceeds directories on XFS and ext4, and compares
+//! every number with GNU `du`.
 
 use std::fs::{self, File};
-use std::io::Write;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use plimsoll::host::{Guard, Roots};
-use plimsoll::measure::usage::{How, Target, UsageConfig, UsageMeter, measure_once};
-use plimsoll::model::{KernelLimit, Measured, SourceKind, Subject, VolumeKey};
+use plimsoll::measure::usage::{UsageConfig, UsageMeter};
+use plimsoll::model::KernelLimit;
 
-const MIB: u64 = 1 << 20;
-const NOBODY: u32 = 65_534;
+use crate::disks;
+use crate::files::{
+    MIB, NOBODY, du, limit, made, once, set_project, settle, tag, target, words, write,
+};
+use crate::report::Report;
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        ["measure", path] => {
-            let measured = once(Path::new(path));
-            let sample = measured.sample.expect("measured");
-            let files = sample.files.map_or("-".into(), |files| files.to_string());
-            println!("{} {} {files}", sample.method.as_str(), sample.used_bytes);
-            ExitCode::SUCCESS
-        }
-        ["write", path, bytes] => {
-            let written = write(Path::new(path), bytes.parse().expect("a number"));
-            println!("{}", written.map_or_else(|e| e.raw_os_error().unwrap_or(-1), |()| 0));
-            ExitCode::SUCCESS
-        }
-        mounts => {
-            let mut report = Report::default();
-            for mount in mounts {
-                let (name, path) = mount.split_once('=').expect("NAME=MOUNT");
-                report.name = name.to_owned();
-                all_cases(&mut report, Path::new(path));
-            }
-            if report.failed == 0 {
-                println!("GUEST ok {} checks", report.checks);
-                return ExitCode::SUCCESS;
-            }
-            println!("GUEST failed {} of {} checks", report.failed, report.checks);
-            ExitCode::FAILURE
-        }
-    }
-}
-
-#[derive(Default)]
-struct Report {
-    name: String,
-    checks: u32,
-    failed: u32,
-}
-
-impl Report {
-    fn equal<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, found: T, expected: T) {
-        self.checks += 1;
-        if found != expected {
-            self.failed += 1;
-            println!("FAILED {}: {what}: {found:?}, expected {expected:?}", self.name);
-        }
+/// The scenario.
+pub fn run(report: &mut Report) {
+    for (fstype, disk) in [("xfs", disks::XFS), ("ext4", disks::EXT4)] {
+        let top = Path::new("/mnt/quota");
+        disks::fresh(fstype, disk, top, "prjquota");
+        report.name = fstype.to_owned();
+        all_cases(report, top);
+        report.equal("unmounted", disks::unmount(top), Ok(()));
     }
 }
 
@@ -229,34 +186,6 @@ fn eventually(seen: &dyn Fn() -> String, expected: &str) -> String {
     seen()
 }
 
-fn target(path: &Path) -> Target {
-    Target {
-        subject: Subject::Volume(VolumeKey {
-            source: SourceKind::Directories,
-            role: String::new(),
-            volume: path.display().to_string(),
-            disk: String::new(),
-        }),
-        path: path.into(),
-        extra: Vec::new(),
-        skip: Vec::new(),
-        how: How::Walk,
-        remote: false,
-    }
-}
-
-fn once(path: &Path) -> Measured {
-    let guard = Guard::new(Roots::default(), Duration::from_secs(20));
-    measure_once(&guard, &[target(path)], |_| {}).remove(0).1
-}
-
-/// `METHOD BYTES FILES`.
-fn words(measured: &Measured) -> String {
-    let Some(sample) = measured.sample else { return format!("{:?}", measured.failure) };
-    let files = sample.files.map_or("-".into(), |files| files.to_string());
-    format!("{} {} {files}", sample.method.as_str(), sample.used_bytes)
-}
-
 fn by_root(path: &Path) -> String {
     words(&once(path))
 }
@@ -286,69 +215,4 @@ fn walked(path: &Path) -> String {
 fn with_method(method: &str, path: &Path) -> String {
     let (bytes, files) = du(path);
     format!("{method} {bytes} {files}")
-}
-
-/// What GNU du says: bytes and inodes.
-fn du(path: &Path) -> (u64, u64) {
-    let of = |option: &str| {
-        let run = Command::new("du").args(["-s", option]).arg(path).output().expect("du runs");
-        let text = String::from_utf8_lossy(&run.stdout).into_owned();
-        text.split_whitespace().next().and_then(|word| word.parse().ok()).expect("a number")
-    };
-    (of("--block-size=1"), of("--inodes"))
-}
-
-/// A new directory that the ordinary user owns.
-fn made(top: &Path, name: &str) -> PathBuf {
-    let path = top.join(name);
-    fs::create_dir(&path).expect("a new directory");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its own");
-    chown(&path, Some(NOBODY), Some(NOBODY)).expect("root");
-    path
-}
-
-fn write(path: &Path, bytes: u64) -> std::io::Result<()> {
-    let mut file = File::create(path)?;
-    let block = vec![7_u8; 65_536];
-    let mut left = bytes as usize;
-    while left > 0 {
-        left -= file.write(&block[..left.min(block.len())])?;
-    }
-    file.sync_all()
-}
-
-/// Everything on disk, so that nothing is in reserve.
-fn settle() {
-    // SAFETY: sync takes nothing and cannot fail.
-    unsafe { libc::sync() };
-}
-
-fn tag(path: &Path, id: u32) {
-    set_project(path, id, true);
-}
-
-/// `FS_IOC_FSSETXATTR` with a `struct fsxattr`: flags, extent size, extents, project, and 12 more.
-fn set_project(path: &Path, id: u32, inherit: bool) {
-    let file = File::open(path).expect("a directory");
-    let mut attributes = [0_u32; 7];
-    attributes[0] = if inherit { 0x200 } else { 0 };
-    attributes[3] = id;
-    // SAFETY: the call reads 28 bytes from the pointer, which is valid for as many.
-    let result = unsafe { libc::ioctl(file.as_raw_fd(), 0x401c_5820, attributes.as_ptr()) };
-    assert_eq!(result, 0, "{}: {}", path.display(), std::io::Error::last_os_error());
-}
-
-/// `Q_XSETQLIM` with a `struct fs_disk_quota`: soft and hard bytes, soft and hard inodes.
-fn limit(top: &Path, id: u32, [bsoft, bhard, isoft, ihard]: [u64; 4]) {
-    let file = File::open(top).expect("a mount point");
-    let mut record = [0_u64; 14];
-    // Version 1, FS_PROJ_QUOTA, all four limits; little-endian, as the guest is.
-    record[0] = 1 | 2 << 8 | 0xf << 16 | u64::from(id) << 32;
-    record[1..5].copy_from_slice(&[bhard / 512, bsoft / 512, ihard, isoft]);
-    let set = (0x5804_i64 << 8) | 2;
-    // SAFETY: the call reads 112 bytes from the pointer, which is valid for as many.
-    let result = unsafe {
-        libc::syscall(443, i64::from(file.as_raw_fd()), set, i64::from(id), record.as_ptr())
-    };
-    assert_eq!(result, 0, "limits of {id}: {}", std::io::Error::last_os_error());
 }

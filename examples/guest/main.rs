@@ -11,11 +11,14 @@ mod clock;
 #[path = "../../tests/support/daemon.rs"]
 #[allow(dead_code)]
 mod daemon;
+#[path = "../../tests/support/denied.rs"]
+mod denied;
 mod disks;
 mod faults;
 mod files;
 mod host;
 mod instructions;
+mod projects;
 mod quota;
 mod report;
 
@@ -26,8 +29,9 @@ use std::time::Instant;
 use report::Report;
 
 /// What there is to run, by name.
-const SCENARIOS: [(&str, fn(&mut Report)); 4] = [
+const SCENARIOS: [(&str, fn(&mut Report)); 5] = [
     ("quota", quota::run),
+    ("projects", projects::run),
     ("faults", faults::run),
     ("clock", clock::run),
     ("instructions", instructions::run),

@@ -10,7 +10,7 @@ use crate::cli::args::{CheckArgs, CheckOutput, GlobalArgs};
 use crate::cli::rows::{ignore_broken_pipe, write_json};
 use crate::host::{Guard, Roots};
 use crate::model::{SourceError, SourceHealth};
-use crate::pipeline::{check_project_ids, once};
+use crate::pipeline::{check_fanotify, check_project_ids, once};
 use crate::text;
 
 use super::{configuration, runtime};
@@ -94,7 +94,8 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         fact("sandboxes", inventory.sandboxes.len().to_string());
     }
     let project_ids = check_project_ids(&loaded.config, inventory, &guard);
-    for source in inventory.sources.iter().chain(&project_ids) {
+    let fanotify = check_fanotify(&loaded.config, inventory, &guard);
+    for source in inventory.sources.iter().chain(&project_ids).chain(&fanotify) {
         report.ok &= matches!(source.health, SourceHealth::Ok | SourceHealth::Absent);
         report.sources.push(Source {
             collector: source.name,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::quota::Record as ProjectRecord;
 use super::super::walk::Totals;
 use super::Kind;
-use crate::model::{MeasureFailure, Measured, Method, Subject, Timestamp, UsageSample};
+use crate::model::{ClockStep, MeasureFailure, Measured, Method, Subject, Timestamp, UsageSample};
 
 /// What is known of one subject.
 #[derive(Default)]
@@ -30,6 +30,18 @@ impl Book {
         let fresh =
             || Arc::new(records.iter().map(|(s, r)| (s.clone(), r.measured.clone())).collect());
         Arc::clone(self.snapshot.get_or_insert_with(fresh))
+    }
+
+    pub(in super::super) fn clock_stepped(&mut self, step: &ClockStep) {
+        for record in self.records.values_mut() {
+            let failures = [&mut record.statfs_failure, &mut record.walk_failure];
+            failures.into_iter().flatten().for_each(|failure| step.shift_old(&mut failure.at));
+            if let Some(sample) = &mut record.measured.sample {
+                step.shift_old(&mut sample.measured_at);
+            }
+            record.settle();
+        }
+        self.snapshot = None;
     }
 
     pub(in super::super) fn forget(&mut self, gone: impl Fn(&Subject) -> bool) {

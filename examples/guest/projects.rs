@@ -122,7 +122,8 @@ fn given_by_the_daemon(report: &mut Report, top: &Path) {
     let new = volume_dir(host.scene.work_dir(), NEW).expect("in the scene");
     for entry in fs::read_dir(&new).expect("a directory") {
         let path = entry.expect("an entry").path();
-        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        let removed =
+            if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         removed.expect("removed");
     }
     // Claimed by nobody: left alone.

@@ -68,9 +68,8 @@ impl ProjectIds {
         let device = guard.device(&resolved);
         let from = self.next.get(&device).copied().unwrap_or(0);
         let own_rules = rules.clone();
-        let assigned = guard.run(&resolved, "assign project id", move || {
-            place.assign(&own_rules, from)
-        });
+        let assigned =
+            guard.run(&resolved, "assign project id", move || place.assign(&own_rules, from));
         match assigned {
             Ok(Ok(Assigned::Given(id))) => {
                 tracing::info!(path = %text::path(path), id, "Volume given a project id, for accounting");
@@ -94,9 +93,9 @@ impl ProjectIds {
                 None
             }
             Ok(Err(error)) => {
-                let reason = error.errno().map_or("io", |raw| {
-                    errno::reason(&std::io::Error::from_raw_os_error(raw))
-                });
+                let reason = error
+                    .errno()
+                    .map_or("io", |raw| errno::reason(&std::io::Error::from_raw_os_error(raw)));
                 // A volume that went away meanwhile is nothing to tell.
                 (reason != "missing").then(|| failed(reason, error.to_string()))
             }
@@ -119,12 +118,14 @@ pub fn checked(config: &Config, inventory: &Inventory, guard: &Guard) -> Option<
             guard.table().containing(&guard.on_host(&path)).map(|mount| mount.mount_point.clone())
         })
         .collect();
-    errors.extend(uncounted.iter().map(|mount_point| SourceError {
-        reason: "unsupported",
-        message: format!("{}: projects are not counted there", text::path(mount_point)),
-        hint: "mount XFS or ext4 (made with -O quota,project) with prjquota; until then its \
+    errors.extend(uncounted.iter().map(|mount_point| {
+        SourceError {
+            reason: "unsupported",
+            message: format!("{}: projects are not counted there", text::path(mount_point)),
+            hint: "mount XFS or ext4 (made with -O quota,project) with prjquota; until then its \
                volumes are walked"
-            .into(),
+                .into(),
+        }
     }));
     Some(report(config, errors))
 }

@@ -47,7 +47,8 @@ fn tested<T: Send + 'static>(
     test: impl Fn(PathBuf) -> Result<T, String> + Clone + Send + 'static,
 ) -> Result<T, String> {
     let runtime = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
-    let own = [config.storage.path.clone()].into_iter().chain(runtime).chain([std::env::temp_dir()]);
+    let own =
+        [config.storage.path.clone()].into_iter().chain(runtime).chain([std::env::temp_dir()]);
     let mut reasons = Vec::new();
     for directory in own {
         let (test, there) = (test.clone(), directory.clone());

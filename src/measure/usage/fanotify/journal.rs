@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 
+use super::super::hot::Hint;
 use super::decode::{Event, Key};
 use crate::host::sys::fanotify::mask;
 
@@ -13,21 +14,12 @@ const MOST_NAMES: usize = 8;
 /// Events after which the entries of a directory changed.
 const ENTRIES: u64 = mask::CREATE | mask::DELETE | mask::MOVED_FROM | mask::MOVED_TO;
 
-/// What happened in a directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Changed {
-    /// Entries came, went or were renamed, or more files changed than are worth naming.
-    Directory,
-    /// Only these files.
-    Files(Vec<Box<CStr>>),
-}
-
 /// See the module. A moment is the number of events until then.
 #[derive(Debug, Default)]
 pub struct Journal {
     now: u64,
     /// When each directory last changed, and everything that happened since it is in here.
-    directories: HashMap<Key, (u64, Changed)>,
+    directories: HashMap<Key, (u64, Hint)>,
     /// Before this moment nothing is known.
     known_since: u64,
     /// Times that events were lost.
@@ -50,18 +42,18 @@ impl Journal {
         if self.directories.len() >= MOST_DIRECTORIES && !self.directories.contains_key(directory) {
             return self.lose();
         }
-        let fresh = (0, Changed::Files(Vec::new()));
+        let fresh = (0, Hint::Files(Vec::new()));
         let (at, changed) = self.directories.entry(*directory).or_insert(fresh);
         *at = self.now;
         let whole = what & (ENTRIES | mask::ONDIR) != 0;
         match (name, changed) {
-            (Some(name), Changed::Files(names)) if !whole && names.len() < MOST_NAMES => {
+            (Some(name), Hint::Files(names)) if !whole && names.len() < MOST_NAMES => {
                 if !names.iter().any(|known| **known == **name) {
                     names.push((*name).into());
                 }
             }
-            (Some(name), Changed::Files(names)) if !whole && names.iter().any(|n| **n == **name) => {}
-            (_, changed) => *changed = Changed::Directory,
+            (Some(name), Hint::Files(names)) if !whole && names.iter().any(|n| **n == **name) => {}
+            (_, changed) => *changed = Hint::Directory,
         }
     }
 
@@ -78,7 +70,7 @@ impl Journal {
     }
 
     /// What happened in a directory since that moment; it may include what happened before.
-    pub fn since(&self, moment: u64, directory: Key) -> Option<&Changed> {
+    pub fn since(&self, moment: u64, directory: Key) -> Option<&Hint> {
         self.directories.get(&directory).filter(|(at, _)| *at > moment).map(|(_, changed)| changed)
     }
 
@@ -114,21 +106,21 @@ mod tests {
         write(&mut journal, 1, c"a");
         write(&mut journal, 1, c"b");
         write(&mut journal, 1, c"a");
-        let files = Changed::Files(vec![c"a".into(), c"b".into()]);
+        let files = Hint::Files(vec![c"a".into(), c"b".into()]);
         assert_eq!(journal.since(0, key), Some(&files));
         assert_eq!(journal.since(2, key), Some(&files));
         assert_eq!(journal.since(3, key), None);
         for name in [c"c", c"d", c"e", c"f", c"g", c"h", c"a"] {
             write(&mut journal, 1, name);
         }
-        assert!(matches!(journal.since(0, key), Some(Changed::Files(names)) if names.len() == 8));
+        assert!(matches!(journal.since(0, key), Some(Hint::Files(names)) if names.len() == 8));
         write(&mut journal, 1, c"i");
-        assert_eq!(journal.since(0, key), Some(&Changed::Directory));
+        assert_eq!(journal.since(0, key), Some(&Hint::Directory));
         let directory = Key::of(1, &[2]);
         let made = Event::In { directory, name: Some(c"new"), what: mask::CREATE };
         journal.take(&made);
         write(&mut journal, 2, c"new");
-        assert_eq!(journal.since(0, directory), Some(&Changed::Directory));
+        assert_eq!(journal.since(0, directory), Some(&Hint::Directory));
         journal.forget(journal.now());
         assert!(journal.is_empty() && journal.knows_since(0));
     }

@@ -34,7 +34,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::{Errno, read, retry_on_intr, write};
 
 pub use decode::{Event, Key, Malformed, events};
-pub use journal::{Changed, Journal};
+pub use journal::Journal;
 pub use selftest::Proof;
 
 use super::meter::lock;
@@ -109,7 +109,8 @@ impl Watch {
         if overlay && self.proof.overlay != Some(true) {
             return None;
         }
-        let known = lock(&self.groups).get(&device).map(|group| (Arc::clone(&group.fd), group.trusted));
+        let known =
+            lock(&self.groups).get(&device).map(|group| (Arc::clone(&group.fd), group.trusted));
         let fd = match known {
             Some((_, false)) => return None,
             Some((fd, true)) => fd,
@@ -142,8 +143,12 @@ impl Watch {
         let place = crate::text::path(Path::new(OsStr::from_bytes(path.to_bytes()))).to_string();
         let heard = selftest::heard(path);
         match &heard {
-            Ok(()) => tracing::info!(path = %place, "Changes of this filesystem are told by the kernel"),
-            Err(reason) => tracing::warn!(path = %place, %reason, "No use of fanotify on this filesystem"),
+            Ok(()) => {
+                tracing::info!(path = %place, "Changes of this filesystem are told by the kernel")
+            }
+            Err(reason) => {
+                tracing::warn!(path = %place, %reason, "No use of fanotify on this filesystem")
+            }
         }
         let fd = Arc::new(fanotify::group().ok()?);
         let group = Group {

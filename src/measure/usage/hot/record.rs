@@ -12,7 +12,7 @@ use rustix::io::retry_on_intr;
 use super::super::fanotify::Watch;
 use super::super::skip::SkipTree;
 use super::super::walk::LOOK;
-use super::tree::{MASK, Place, Tree, clock, settled_ctime};
+use super::tree::{MASK, Place, Tree, settled_ctime};
 
 /// Levels that are remembered: a refresh holds one descriptor for each.
 pub(super) const DEEPEST: usize = 48;
@@ -31,13 +31,27 @@ impl Recorder {
     /// For a walk that leaves the paths `skip` alone; the tree may take `limit` bytes, and files
     /// changed within `window` are hot.
     pub fn new(skip: &[PathBuf], window: Duration, limit: usize) -> Self {
-        Self { tree: Some(Box::new(Tree::new(skip, window, limit))), stack: Vec::new(), watch: None }
+        Self {
+            tree: Some(Box::new(Tree::new(skip, window, limit))),
+            stack: Vec::new(),
+            watch: None,
+        }
     }
 
     /// Refreshes of the tree shall look only where `watch` tells of a change, if it does of that
     /// filesystem. `overlay`: upper directories of overlays belong to the subject.
     pub fn told_by(mut self, watch: Arc<Watch>, overlay: bool) -> Self {
         self.watch = Some((watch, overlay));
+        self
+    }
+
+    /// The same, with another wall clock (seconds since 1970) to set change times against: for
+    /// tests.
+    #[doc(hidden)]
+    pub fn with_clock(mut self, clock: fn() -> f64) -> Self {
+        if let Some(tree) = &mut self.tree {
+            tree.clock = clock;
+        }
         self
     }
 
@@ -51,7 +65,7 @@ impl Recorder {
     ) {
         self.stack.truncate(depth);
         let Some(tree) = &mut self.tree else { return };
-        let now = clock();
+        let now = (tree.clock)();
         let Ok(stat) = retry_on_intr(|| statx(&fd, c"", LOOK | AtFlags::EMPTY_PATH, MASK)) else {
             return self.give_up();
         };
@@ -84,7 +98,8 @@ impl Recorder {
         if tree.roots.last().is_none_or(|(_, root, _)| root.device != Place::of(stat).device) {
             return self.give_up();
         }
-        tree.add_entry(self.stack[depth], name, stat, clock());
+        let now = (tree.clock)();
+        tree.add_entry(self.stack[depth], name, stat, now, None);
         if tree.files % 4096 == 0 {
             tree.prune();
             if tree.about_bytes() > tree.limit {

@@ -3,31 +3,20 @@
 
 use std::os::fd::AsFd;
 
-use super::super::fanotify::{Changed, Journal, Key, Listener, key};
+use super::super::fanotify::{Listener, key};
 use super::tree::{Dir, Tree, UNKNOWN};
 
-/// Notes which directories have to be read again by what was told since the last time. `None`: it
-/// is not known.
-fn note(listener: &mut Listener, dirs: &mut [Option<Dir>]) -> Option<()> {
+/// Hints the tree at everything that was told since the last time. `None`: it is not known.
+fn note(listener: &mut Listener, dirs: &mut [Option<Dir>], now: i32) -> Option<usize> {
     listener.ask(|journal, since| {
+        let mut hot = 0;
         for dir in dirs.iter_mut().flatten() {
-            if dir.key.is_some_and(|key| needs_reading(dir, key, journal, since)) {
-                dir.ctime = UNKNOWN;
+            if let Some(hint) = dir.key.and_then(|key| journal.since(since, key)) {
+                hot += dir.hint(hint, now);
             }
         }
+        hot
     })
-}
-
-/// Files that are hot are looked at anyway; of others only their blocks are known, so that the
-/// directory has to be read again.
-fn needs_reading(dir: &Dir, key: Key, journal: &Journal, since: u64) -> bool {
-    match journal.since(since, key) {
-        None => false,
-        Some(Changed::Directory) => true,
-        Some(Changed::Files(names)) => {
-            !names.iter().all(|name| dir.hot.iter().any(|hot| hot.name == *name))
-        }
-    }
 }
 
 impl Tree {
@@ -39,18 +28,20 @@ impl Tree {
     /// At the beginning of a refresh: what is to be looked at. Where changes are not known any
     /// more, everything, until the next full pass.
     pub(super) fn ask(&mut self) {
-        let Some(told) = &mut self.told else { return };
-        if !told.still_watched() || note(told, &mut self.dirs).is_none() {
+        if self.told.as_ref().is_some_and(|told| !told.still_watched()) {
             self.told = None;
         }
+        self.catch_up();
         self.aim();
     }
 
-    /// The same before a full pass is compared: touches no path. `false`: nothing is told.
+    /// The same, only for what is known, as before a full pass is compared: touches no path. `false`: nothing is told.
     pub fn catch_up(&mut self) -> bool {
+        let now = self.seconds();
         let Some(told) = &mut self.told else { return false };
-        if note(told, &mut self.dirs).is_none() {
-            self.told = None;
+        match note(told, &mut self.dirs, now) {
+            Some(hot) => self.hot += hot,
+            None => self.told = None,
         }
         self.is_told()
     }
@@ -68,9 +59,11 @@ impl Tree {
         if self.told.is_none() {
             return;
         }
+        let now = self.seconds();
         let mut only = vec![false; self.dirs.len()];
         for (index, dir) in self.dirs.iter().enumerate() {
-            let wanted = |dir: &Dir| dir.ctime == UNKNOWN || !dir.hot.is_empty();
+            let awake = |dir: &Dir| dir.hot.iter().any(|hot| !hot.rests(now));
+            let wanted = |dir: &Dir| dir.ctime == UNKNOWN || awake(dir);
             if !dir.as_ref().is_some_and(wanted) {
                 continue;
             }

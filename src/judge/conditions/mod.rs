@@ -6,6 +6,7 @@
 mod catalogue;
 mod growth;
 mod host;
+mod promql;
 mod runbook;
 mod subjects;
 mod thresholds;

@@ -32,6 +32,7 @@ impl Book {
         Arc::clone(self.snapshot.get_or_insert_with(fresh))
     }
 
+    /// The wall clock was set: what was told by the old one is told by the new one.
     pub(in super::super) fn clock_stepped(&mut self, step: &ClockStep) {
         for record in self.records.values_mut() {
             let failures = [&mut record.statfs_failure, &mut record.walk_failure];

@@ -1,4 +1,4 @@
-//! The master, asked one thing: which roles have a registered framework.
+//! Which roles have a registered framework.
 //!
 //! `GET /roles` and nothing else: it is small (no task is in it), lists every role that has a
 //! framework, a reservation or a quota, and is filtered by role only (`view_roles`), so a role
@@ -8,14 +8,14 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use hyper::Uri;
 use serde::Deserialize;
 
 use crate::config::MesosConfig;
 use crate::model::{RoleOwners, SourceError, SourceHealth, SourceReport};
 
-use super::api::{ApiConfig, ApiError, Client, Failure};
-use super::settings::api_config;
+use super::super::api::{ApiConfig, ApiError, Failure};
+use super::super::settings::api_config;
+use super::ask::ask;
 
 /// What is asked.
 const ROLES: &str = "/roles";
@@ -51,19 +51,6 @@ pub fn parse_roles(body: &[u8]) -> Result<RoleOwners, serde_json::Error> {
     Ok(RoleOwners { frameworks })
 }
 
-/// Base URL a standby master sends to: `//HOST:PORT/master/roles` or a whole URL. Only from
-/// `scheme` to the same scheme, so that no credential leaves TLS.
-fn leader(scheme: &str, location: &str) -> Option<String> {
-    let whole = match location.strip_prefix("//") {
-        Some(rest) => format!("{scheme}://{rest}"),
-        None => location.to_owned(),
-    };
-    let uri: Uri = whole.parse().ok()?;
-    let authority = uri.authority()?;
-    let same = uri.scheme_str() == Some(scheme) && !authority.as_str().contains('@');
-    same.then(|| format!("{scheme}://{authority}"))
-}
-
 impl MasterSource {
     /// A master at `url`, with the credentials and the TLS settings of the agent. Asks nothing yet.
     pub fn new(mesos: &MesosConfig, url: &str) -> Self {
@@ -94,24 +81,10 @@ impl MasterSource {
     }
 
     async fn roles(&self) -> Result<RoleOwners, ApiError> {
-        let first = Client::new(self.config.clone())?;
-        let (client, answer) = match first.get(ROLES).await {
-            Err(ApiError { failure: Failure::Redirect { status, location }, method, url }) => {
-                let scheme = if self.config.url.starts_with("https") { "https" } else { "http" };
-                let Some(leader) = location.as_deref().and_then(|to| leader(scheme, to)) else {
-                    let failure = Failure::Redirect { status, location };
-                    return Err(ApiError { method, url, failure });
-                };
-                // Once: a leader that sends elsewhere is none.
-                let client = Client::new(ApiConfig { url: leader, ..self.config.clone() })?;
-                let answer = client.get(ROLES).await;
-                (client, answer)
-            }
-            answer => (first, answer),
-        };
-        parse_roles(&answer?).map_err(|error| ApiError {
+        let (url, body) = ask(&self.config, ROLES).await?;
+        parse_roles(&body).map_err(|error| ApiError {
             method: "GET".into(),
-            url: format!("{}{ROLES}", client.url()),
+            url: format!("{url}{ROLES}"),
             failure: Failure::Malformed(error.to_string()),
         })
     }
@@ -136,45 +109,10 @@ fn reported(error: &ApiError) -> SourceError {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader, Write};
-    use std::net::TcpListener;
-    use std::sync::mpsc;
-
+    use super::super::testing::{ok, redirect, server};
     use super::*;
 
-    /// Answers as many requests as there are answers, and tells their first lines and credentials.
-    fn server(answers: Vec<String>) -> (String, mpsc::Receiver<String>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (sender, asked) = mpsc::channel();
-        std::thread::spawn(move || {
-            for answer in answers {
-                let (mut stream, _) = listener.accept().unwrap();
-                let mut head = String::new();
-                for line in BufReader::new(&stream).lines().map_while(Result::ok) {
-                    if line.is_empty() {
-                        break;
-                    }
-                    head += &format!("{line}\n");
-                }
-                let _ = sender.send(head);
-                stream.write_all(answer.as_bytes()).unwrap();
-            }
-        });
-        (address.to_string(), asked)
-    }
-
-    fn ok(body: &str) -> String {
-        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-    }
-
-    fn redirect(location: &str) -> String {
-        format!(
-            "HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
-        )
-    }
-
-    fn ask(address: &str) -> (Option<RoleOwners>, SourceReport) {
+    fn asked_of(address: &str) -> (Option<RoleOwners>, SourceReport) {
         let mesos = MesosConfig {
             bearer_token: Some(crate::config::Secret::new("t0ken")),
             ..MesosConfig::default()
@@ -218,21 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_leads_to_the_same_scheme_only() {
-        let to = |location| leader("https", location);
-        assert_eq!(to("//m2:5050/master/roles").as_deref(), Some("https://m2:5050"));
-        assert_eq!(to("https://m2:5050/roles").as_deref(), Some("https://m2:5050"));
-        assert_eq!(to("http://m2:5050/roles"), None);
-        assert_eq!(to("https://user@m2:5050/roles"), None);
-        assert_eq!(to("/roles"), None);
-        assert_eq!(to(""), None);
-    }
-
-    #[test]
     fn a_standby_master_leads_to_the_leader_once() {
         let (leading, asked) = server(vec![ok(r#"{"roles":[{"name":"a","frameworks":["f"]}]}"#)]);
         let (standby, _first) = server(vec![redirect(&format!("//{leading}/master/roles"))]);
-        let (found, report) = ask(&standby);
+        let (found, report) = asked_of(&standby);
         assert_eq!(found, Some(owners(&[("a", 1)])));
         assert_eq!(report.health, SourceHealth::Ok);
         let head = asked.recv().unwrap();
@@ -241,7 +168,7 @@ mod tests {
 
         let (second, _) = server(vec![redirect("//127.0.0.1:1/roles")]);
         let (first, _) = server(vec![redirect(&format!("//{second}/roles"))]);
-        let (found, report) = ask(&first);
+        let (found, report) = asked_of(&first);
         assert_eq!((found, report.health), (None, SourceHealth::Failed));
         assert_eq!(report.errors[0].reason, "status");
     }
@@ -250,7 +177,7 @@ mod tests {
     fn errors_say_what_to_do() {
         let (address, _) =
             server(vec!["HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n".into()]);
-        let (found, report) = ask(&address);
+        let (found, report) = asked_of(&address);
         assert_eq!(found, None);
         assert_eq!(report.errors[0].reason, "forbidden");
         assert!(report.errors[0].hint.contains("view_roles"));

@@ -1,7 +1,6 @@
 //! What changed on one filesystem, by directory: bounded, and it says when it does not know.
 
 use std::collections::HashMap;
-use std::ffi::CStr;
 
 use super::super::hot::Hint;
 use super::decode::{Event, Key};
@@ -92,6 +91,8 @@ impl Journal {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::CStr;
+
     use super::*;
 
     fn write(journal: &mut Journal, directory: u8, name: &CStr) {

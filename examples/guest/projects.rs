@@ -38,7 +38,7 @@ pub fn run(report: &mut Report) {
     report.name = "ext4 without prjquota".to_owned();
     let dir = made(top, "empty");
     let guard = Guard::new(Roots::default(), Duration::from_secs(5));
-    report.equal("no place", Place::find(&guard, &dir).is_none(), true);
+    report.equal("no place", place(&guard, &dir).is_none(), true);
     report.equal("unmounted", disks::unmount(top), Ok(()));
 }
 
@@ -69,10 +69,8 @@ fn without_the_call(report: &mut Report, top: &Path) {
 fn given_by_hand(report: &mut Report, top: &Path) {
     let guard = Guard::new(Roots::default(), Duration::from_secs(5));
     let rules = IdRules { range: (7000, 7010), reserved: vec![(7000, 7001)] };
-    let assign = |dir: &Path, rules: &IdRules| {
-        let place = Place::find(&guard, dir).expect("a counted place");
-        place.assign(rules, 0)
-    };
+    let assign =
+        |dir: &Path, rules: &IdRules| place(&guard, dir).expect("a counted place").assign(rules, 0);
     // An id that is in use elsewhere on the filesystem.
     let other = made(top, "other");
     tag(&other, 7002);
@@ -103,7 +101,13 @@ fn given_by_hand(report: &mut Report, top: &Path) {
     report.equal("no capability", found.err().and_then(|e| e.errno()), Some(libc::EPERM));
     report.equal("late is as it was", attributes(&late).id, 0);
     // Where a filesystem is mounted there is nothing to tag.
-    report.equal("not a mount point", Place::find(&guard, top).is_none(), true);
+    report.equal("not a mount point", place(&guard, top).is_none(), true);
+    // A link in the place of a volume leads nowhere.
+    let link = top.join("link");
+    std::os::unix::fs::symlink(&late, &link).expect("a link");
+    let found = assign(&link, &rules);
+    report.holds("not through a link", found.is_err(), || format!("{found:?}"));
+    report.equal("late is still as it was", attributes(&late).id, 0);
     // No limit came with the id.
     let limits = once(&empty).kernel_limit;
     report.equal("no limit", limits, None);
@@ -177,6 +181,10 @@ fn given_by_the_daemon(report: &mut Report, top: &Path) {
     report.holds("check of a range that is taken", told, || text);
     drop(host);
     let _ = fs::remove_dir_all(&dir);
+}
+
+fn place(guard: &Guard, dir: &Path) -> Option<Place> {
+    Place::find(guard, dir).expect("the path can be followed")
 }
 
 fn attributes(dir: &Path) -> ProjectAttributes {

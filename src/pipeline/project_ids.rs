@@ -59,12 +59,12 @@ impl ProjectIds {
     }
 
     fn assign(&mut self, rules: &IdRules, path: &Path, guard: &Guard) -> Option<SourceError> {
-        let resolved = match guard.resolve(path) {
-            Ok(resolved) => resolved,
+        let place = match Place::find(guard, path) {
+            // Not settled: a remount may turn counting on.
+            Ok(place) => place?,
             Err(error) => return Some(failed(error.reason(), error.to_string())),
         };
-        // Not settled: a remount may turn counting on.
-        let place = Place::find(guard, &resolved)?;
+        let resolved = place.path().to_path_buf();
         let device = guard.device(&resolved);
         let from = self.next.get(&device).copied().unwrap_or(0);
         let own_rules = rules.clone();

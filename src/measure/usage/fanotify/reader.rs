@@ -16,7 +16,7 @@ use crate::measure::usage::meter::lock;
 /// How long events gather in the queue, where those of one file become one.
 const GATHER: Duration = Duration::from_millis(100);
 /// Longest rest once the budget is spent. The queue may overflow then, which is known.
-const LONGEST_REST: Duration = Duration::from_secs(5);
+const LONGEST_REST: Duration = Duration::from_secs(60);
 
 pub(super) fn run(watch: &Watch, cpu_budget: f64) {
     let mut bucket = Bucket::new(cpu_budget, Instant::now());

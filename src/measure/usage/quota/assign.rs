@@ -13,9 +13,10 @@ use rustix::fs::{RawDir, fstat};
 use rustix::io::Errno;
 use thiserror::Error;
 
+use super::super::pass::resolve;
 use super::{NoRecord, attributes, counts_projects, directory, read_quota};
-use crate::host::Guard;
 use crate::host::sys::{self, ProjectAttributes, ProjectQuota};
+use crate::host::{Guard, GuardError, MountEntry};
 
 /// Ids that are looked at for one directory before it is left for the next round.
 const TRIES: usize = 100_000;
@@ -100,14 +101,23 @@ pub struct Place {
 }
 
 impl Place {
-    /// For a directory (its path resolved, as this process sees it) on a filesystem that counts
-    /// projects; `None`: it does not, or the directory is where a filesystem is mounted.
-    pub fn find(guard: &Guard, path: &Path) -> Option<Self> {
-        let (table, on_host) = (guard.table(), guard.on_host(path));
-        let mount = table.containing(&on_host)?;
-        counts_projects(mount).filter(|_| mount.mount_point != on_host)?;
-        let device = guard.roots().inside(Path::new(&mount.source));
-        Some(Self { path: path.to_path_buf(), device })
+    /// For a directory (its path as this process sees it) on a filesystem that counts projects;
+    /// `None`: it does not, or the directory is where a filesystem is mounted. Symbolic links on the
+    /// way to it are followed; one in its place is not, and is no directory.
+    pub fn find(guard: &Guard, path: &Path) -> Result<Option<Self>, GuardError> {
+        let path = resolve(guard, path)?;
+        let (table, on_host) = (guard.table(), guard.on_host(&path));
+        let counted =
+            |mount: &&MountEntry| counts_projects(mount).is_some() && mount.mount_point != on_host;
+        Ok(table.containing(&on_host).filter(counted).map(|mount| Self {
+            device: guard.roots().inside(Path::new(&mount.source)),
+            path: path.clone(),
+        }))
+    }
+
+    /// The directory, its path resolved.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Gives the directory the first free id, from `from` on. To be called on a guarded thread.

@@ -105,6 +105,8 @@ impl Config {
 /// aliases could blow up.
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
+        // Kept comments have a bound of their own, which a well-explained section exceeds.
+        emit_comments: false,
         budget: serde_saphyr::budget! {
             max_events: 20_000,
             max_nodes: 10_000,

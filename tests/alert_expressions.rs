@@ -126,6 +126,41 @@ fn one(family: &'static str, labels: &str, value: f64) -> Samples {
     vec![(family, labels.to_owned(), value)]
 }
 
+/// A container's reads or writes that stand at a limit so many seconds of each minute.
+fn throttled(direction: &str, seconds: f64) -> Samples {
+    let device = with(SANDBOX, r#"device="sda""#);
+    ["read", "write"]
+        .map(|which| {
+            let family = match which {
+                "read" => "plimsoll_container_io_read_throttled_seconds_total",
+                _ => "plimsoll_container_io_write_throttled_seconds_total",
+            };
+            (family, device.clone(), if which == direction { seconds } else { 0.0 })
+        })
+        .into()
+}
+
+/// Two containers on one device: what the first writes, in percent of 100 MiB/s, and how many
+/// seconds of each minute the other waits and stands at a limit of its own.
+fn neighbours(percent: f64, waits: f64, at_limit: f64) -> Samples {
+    const PERCENT: f64 = 60.0 * 1_048_576.0;
+    let other = r#"source="mesos",framework="F",executor="o",container="o-c""#;
+    let on_device = |labels: &str| with(labels, r#"device="sda""#);
+    let mut samples = Samples::new();
+    for (labels, written, waited) in
+        [(SANDBOX, percent * PERCENT, 0.0), (other, (100.0 - percent) * PERCENT, waits)]
+    {
+        let device = on_device(labels);
+        samples.push(("plimsoll_container_io_read_bytes_total", device.clone(), 0.0));
+        samples.push(("plimsoll_container_io_written_bytes_total", device, written));
+        let pressure = "plimsoll_container_io_pressure_some_seconds_total";
+        samples.push((pressure, labels.to_owned(), waited));
+    }
+    let throttled = "plimsoll_container_io_write_throttled_seconds_total";
+    samples.push((throttled, on_device(other), at_limit));
+    samples
+}
+
 /// How long each case goes on: longer than any hold time.
 const MINUTES: u32 = 70;
 /// A point in time that stays within a day, and beyond four hours, all that while.
@@ -270,6 +305,17 @@ fn cases() -> Vec<Case> {
         ),
         case("sandboxes_leaked", finished("leaked", 2.0), finished("abandoned", 0.0), framework),
         case("sandboxes_abandoned", finished("abandoned", 1.0), finished("leaked", 0.0), framework),
+        case("io_throttled", throttled("write", 45.0), throttled("write", 20.0), SANDBOX),
+        case("io_throttled", throttled("read", 31.0), throttled("read", 29.0), SANDBOX),
+        case(
+            "io_pressure",
+            one("plimsoll_container_io_pressure_full_seconds_total", SANDBOX, 40.0),
+            one("plimsoll_container_io_pressure_full_seconds_total", SANDBOX, 20.0),
+            SANDBOX,
+        ),
+        case("io_neighbour", neighbours(90.0, 24.0, 0.0), neighbours(90.0, 24.0, 20.0), SANDBOX),
+        case("io_neighbour", neighbours(90.0, 24.0, 0.0), neighbours(60.0, 24.0, 0.0), SANDBOX),
+        case("io_neighbour", neighbours(90.0, 24.0, 0.0), neighbours(90.0, 3.0, 0.0), SANDBOX),
         case(
             "filesystem_filling",
             filesystem(5.0, 1.0, None),
@@ -381,9 +427,12 @@ fn test_file() -> String {
         ];
         for (host, samples) in hosts {
             for (family, labels, value) in samples {
+                // A counter's value is what it gains in a minute.
+                let (from, step) =
+                    if family.ends_with("_total") { (0.0, *value) } else { (*value, 0.0) };
                 let _ = write!(
                     text,
-                    "      - series: '{family}{{{}}}'\n        values: '{value}+0x{MINUTES}'\n",
+                    "      - series: '{family}{{{}}}'\n        values: '{from}+{step}x{MINUTES}'\n",
                     with(host, labels)
                 );
             }

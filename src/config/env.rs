@@ -73,6 +73,9 @@ impl Config {
             "discovery.interval" => self.discovery.interval = duration(value)?,
             "filesystems.interval" => self.filesystems.interval = duration(value)?,
             "filesystems.timeout" => self.filesystems.timeout = duration(value)?,
+            "io.enabled" => self.io.enabled = utf8(value)?.parse()?,
+            "io.interval" => self.io.interval = duration(value)?,
+            "io.sample_interval" => self.io.sample_interval = duration(value)?,
             "mesos.agent_url" => mesos.agent_url = Some(utf8(value)?.to_owned()),
             "mesos.basic_auth.password" => mesos.basic_auth.password = Some(secret(value)?),
             "mesos.basic_auth.password_file" => {
@@ -98,6 +101,10 @@ impl Config {
             "mesos.work_dir" => mesos.work_dir = Some(PathBuf::from(value)),
             "metrics.max_series" => self.metrics.max_series = parse(value, "a whole number")?,
             "orphans.grace" => self.orphans.grace = duration(value)?,
+            "orphans.open_files" => self.orphans.open_files = parse(value, "true or false")?,
+            "orphans.open_files_interval" => {
+                self.orphans.open_files_interval = duration(value)?;
+            }
             "storage.enabled" => self.storage.enabled = utf8(value)?.parse()?,
             "storage.path" => self.storage.path = PathBuf::from(value),
             "usage.assign_project_ids" => {

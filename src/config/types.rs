@@ -40,6 +40,9 @@ pub struct Config {
     /// How filesystems are measured.
     #[serde(deserialize_with = "section")]
     pub filesystems: FilesystemsConfig,
+    /// How the I/O of containers is measured.
+    #[serde(deserialize_with = "section")]
+    pub io: IoConfig,
     /// When data counts as orphaned.
     #[serde(deserialize_with = "section")]
     pub orphans: OrphansConfig,
@@ -209,6 +212,30 @@ impl Default for FilesystemsConfig {
     }
 }
 
+/// `io`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IoConfig {
+    /// Whether to measure it: `auto` where there are control groups that count I/O.
+    pub enabled: Enabled,
+    /// Pause between two readings of what the containers' groups counted.
+    #[serde(with = "duration")]
+    pub interval: Duration,
+    /// Pause between two samples of the groups that have a limit.
+    #[serde(with = "duration")]
+    pub sample_interval: Duration,
+}
+
+impl Default for IoConfig {
+    fn default() -> Self {
+        Self {
+            enabled: Enabled::Auto,
+            interval: Duration::from_secs(5),
+            sample_interval: Duration::from_secs(1),
+        }
+    }
+}
+
 /// `orphans`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -216,11 +243,20 @@ pub struct OrphansConfig {
     /// How long data must have stayed unclaimed; zero judges at once.
     #[serde(with = "duration")]
     pub grace: Duration,
+    /// Whether to look which processes hold files of unclaimed volumes open.
+    pub open_files: bool,
+    /// Pause between two such looks.
+    #[serde(with = "duration")]
+    pub open_files_interval: Duration,
 }
 
 impl Default for OrphansConfig {
     fn default() -> Self {
-        Self { grace: Duration::from_secs(600) }
+        Self {
+            grace: Duration::from_secs(600),
+            open_files: true,
+            open_files_interval: Duration::from_secs(60),
+        }
     }
 }
 

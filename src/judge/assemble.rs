@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::{
-    CollectorRun, FilesystemSample, GcView, Inventory, Measured, Presence, RoleOwners, SandboxKind,
-    SandboxState, SandboxView, Snapshot, Subject, Timestamp, VolumeKind, VolumeView,
+    CollectorRun, ContainerIo, FilesystemSample, GcView, Inventory, Measured, Presence, RoleOwners,
+    SandboxKind, SandboxState, SandboxView, Snapshot, Subject, Timestamp, Volume, VolumeKind,
+    VolumeView,
 };
 
 use super::attribution::{Share, explained};
@@ -30,6 +31,8 @@ pub struct Evidence<'a> {
     pub filesystems: Vec<FilesystemSample>,
     /// Mount point of the filesystem that holds a path of a subject.
     pub filesystem_of: &'a HashMap<PathBuf, PathBuf>,
+    /// Block I/O of running containers, sorted by key.
+    pub io: Arc<Vec<ContainerIo>>,
     /// Last runs of the collectors.
     pub collectors: Vec<CollectorRun>,
     /// The time.
@@ -109,12 +112,22 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
             (view.sandbox.key.container.as_str(), running)
         })
         .collect();
+    let lost: Vec<&Volume> = inventory
+        .volumes
+        .iter()
+        .filter(|found| {
+            found.kind == VolumeKind::Persistent
+                && found.claims.claimed()
+                && found.presence != Presence::Present
+        })
+        .collect();
     let volumes: Vec<VolumeView> = inventory
         .volumes
         .iter()
         .map(|found| {
             let runs = |container: &str| running.get(container).copied().flatten();
             let verdict = volume::judge(found, runs, memory, now, grace);
+            let verdict = volume::with_lost(verdict, found, &lost);
             let verdict = volume::with_owners(verdict, found, owners, memory, now, grace);
             let subject = Subject::Volume(found.key.clone());
             let filesystem = filesystem_of(found.path.as_deref());
@@ -130,6 +143,7 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
                 growth: growth(&subject, &filesystem),
                 history: memory.volume(&found.key),
                 filesystem,
+                open_files: None,
                 volume: found.clone(),
             }
         })
@@ -159,6 +173,7 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         collectors,
         inventory,
         gc,
+        io: evidence.io,
         findings: Vec::new(),
     }
 }

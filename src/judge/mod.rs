@@ -11,6 +11,7 @@ pub mod findings;
 pub mod gc;
 pub mod growth;
 pub mod memory;
+pub mod open_files;
 pub mod promised;
 pub mod sandbox;
 pub mod volume;

@@ -11,6 +11,8 @@ mod finding;
 mod growth;
 mod history;
 mod inventory;
+mod io;
+mod open_files;
 mod resource;
 mod sample;
 mod sandbox;
@@ -24,12 +26,17 @@ pub use history::{History, Peak, QuotaChange, RoleOwners};
 pub use inventory::{
     Agent, Disagreement, DiskType, Inventory, SourceError, SourceHealth, SourceKind, SourceReport,
 };
+pub use io::{
+    CgroupVersion, ContainerIo, ContainerRef, DeviceIo, DeviceNumber, Direction, DirectionIo,
+    IoLimit, IoPressure, LimitKind,
+};
+pub use open_files::{FileUser, HeldOpen, OpenFiles};
 pub use resource::{
     DiskInfo, DiskSource, Persistence, Quantity, Reservation, ReservationKind, Resource, VolumeSpec,
 };
 pub use sample::{
-    FilesystemSample, FilesystemUsage, KernelLimit, MeasureFailure, Measured, Method, Subject,
-    UsageSample,
+    FilesystemSample, FilesystemUsage, KernelLimit, MeasureFailure, Measured, Method, NewestChange,
+    Subject, UsageSample,
 };
 pub use sandbox::{
     Containerizer, ExecutorKind, Sandbox, SandboxKey, SandboxKind, SandboxState, TaskRef,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    Enforcement, FilesystemSample, Finding, Growth, History, Inventory, Measured, OrphanReason,
-    Sandbox, SandboxState, Timestamp, Volume, VolumeState,
+    ContainerIo, Enforcement, FilesystemSample, Finding, Growth, History, Inventory, Measured,
+    OpenFiles, OrphanReason, Sandbox, SandboxState, Timestamp, Volume, VolumeState,
 };
 
 /// A volume with what was measured and judged of it.
@@ -31,6 +31,8 @@ pub struct VolumeView {
     pub history: History,
     /// Mount point of the filesystem that holds it, a key into [`Snapshot::filesystems`].
     pub filesystem: Option<PathBuf>,
+    /// Who holds files in it open; only looked up where nobody claims it.
+    pub open_files: Option<OpenFiles>,
 }
 
 /// A sandbox with what was measured and judged of it.
@@ -101,6 +103,8 @@ pub struct Snapshot {
     pub ready: bool,
     /// The agent's garbage collection; absent without an agent.
     pub gc: Option<GcView>,
+    /// Block I/O of running containers, sorted by key.
+    pub io: Arc<Vec<ContainerIo>>,
     /// Findings, the gravest first.
     pub findings: Vec<Finding>,
 }

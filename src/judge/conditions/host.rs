@@ -266,7 +266,7 @@ pub static SOURCE_UNREADABLE: Condition = Condition {
     summary: "Source of truth cannot be read whole",
     description: "Collector {{ $labels.collector }} of {{ $labels.instance }} could not read its \
           source whole.",
-    expr: Some("plimsoll_collector_success{collector!=\"filesystems\"} == 0"),
+    expr: Some("plimsoll_collector_success{collector!~\"filesystems|io\"} == 0"),
     meaning: "One of the sources Plimsoll judges from failed, wholly or in part. What only \
           it tells is unknown, and nothing is called an orphan on the word of the others \
           alone if they may be filtered.",

@@ -6,6 +6,7 @@
 mod catalogue;
 mod growth;
 mod host;
+mod io;
 mod promql;
 mod runbook;
 mod subjects;
@@ -14,6 +15,7 @@ mod thresholds;
 pub use catalogue::{all, find};
 pub use growth::*;
 pub use host::*;
+pub use io::*;
 pub use runbook::runbook_markdown;
 pub use subjects::*;
 pub use thresholds::{Thresholds, Unit};

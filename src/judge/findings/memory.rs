@@ -102,6 +102,11 @@ impl FindingMemory {
         Some(Remembered { since, told: told || now - since >= candidate.condition.hold_seconds })
     }
 
+    /// Since when a condition is known to hold, if at all.
+    pub(super) fn since(&self, candidate: &Candidate) -> Option<Timestamp> {
+        self.before(&candidate.identity()).map(|before| before.since)
+    }
+
     fn before(&self, id: &str) -> Option<&Remembered> {
         self.entries.get(id).into_iter().chain(self.waiting.get(id)).min_by(|a, b| {
             let since = a.since.total_cmp(&b.since);

@@ -7,6 +7,7 @@
 
 mod growth;
 mod host;
+mod io;
 mod memory;
 mod orphan;
 mod subjects;
@@ -92,6 +93,7 @@ pub fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
     if facts.snapshot.ready {
         subjects::volumes(facts, &mut found);
         subjects::sandboxes(facts, &mut found);
+        io::containers(facts, &mut found);
         host::filesystems(facts, &mut found);
         host::agent(facts, &mut found);
         host::sources(facts, &mut found);
@@ -103,11 +105,23 @@ pub fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
 /// Findings of one look, for the one-shot commands: hold times are not waited for, and conditions
 /// that only a long watch can tell are left out.
 pub fn at_once(facts: &Facts<'_>) -> Vec<Finding> {
+    at_once_since(facts, &FindingMemory::default())
+}
+
+/// The same, with since when each holds as far as a daemon `remembered` it.
+pub fn at_once_since(facts: &Facts<'_>, remembered: &FindingMemory) -> Vec<Finding> {
     let now = candidates(facts).into_iter().filter(|candidate| {
         candidate.strength == Strength::Holds
             && candidate.condition.hold_seconds <= ONE_LOOK_SECONDS
     });
-    in_order(now.map(|candidate| candidate.finding(facts.now)).collect())
+    let since = |candidate: &Candidate| remembered.since(candidate).unwrap_or(facts.now);
+    in_order(
+        now.map(|candidate| {
+            let since = since(&candidate).min(facts.now);
+            candidate.finding(since)
+        })
+        .collect(),
+    )
 }
 
 /// The gravest first, then by kind and subject; one for each identity.

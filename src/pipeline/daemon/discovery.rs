@@ -53,6 +53,7 @@ impl Shared {
                 agent: round.agent,
                 volumes: round.volumes,
                 sandboxes: round.sandboxes,
+                containers: round.containers,
                 sources,
                 disagreements: round.disagreements,
             };
@@ -78,12 +79,18 @@ impl Shared {
         }
         let sources = &inventory.sources;
         state.collectors.retain(|name, _| {
-            *name == Filesystems::COLLECTOR || sources.iter().any(|source| source.name == *name)
+            *name == Filesystems::COLLECTOR
+                || *name == super::io::COLLECTOR
+                || sources.iter().any(|source| source.name == *name)
         });
         let moved = state.inventory.volumes.len() != inventory.volumes.len()
             || state.inventory.sandboxes.len() != inventory.sandboxes.len();
+        let others = state.inventory.containers != inventory.containers;
         state.inventory = Arc::new(inventory);
         drop(state);
+        if others {
+            self.measure_io.raise();
+        }
         if moved {
             self.measure_filesystems.raise();
         }

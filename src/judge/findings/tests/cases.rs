@@ -240,7 +240,10 @@ fn cases() -> Vec<(&'static str, &'static str, Host)> {
 #[test]
 fn each_condition_fires_alone_with_its_numbers() {
     let mut fired = BTreeSet::from(["volume_reattached"]); // has a test of its own below
-    for (kind, words, host) in cases() {
+    let io = super::io::troubles()
+        .into_iter()
+        .map(|(kind, words, io)| (kind, words, Host { io, ..Host::default() }));
+    for (kind, words, host) in cases().into_iter().chain(io) {
         let findings = host.settled();
         assert_eq!(kinds(&findings), [kind], "{findings:#?}");
         let finding = &findings[0];

@@ -10,6 +10,7 @@ use crate::judge::{Evidence, Memory, assemble};
 use crate::model::*;
 
 mod cases;
+mod io;
 mod orphans;
 mod restart;
 mod silence;
@@ -125,6 +126,7 @@ struct Host {
     reserved: bool,
     sources: Vec<SourceReport>,
     disagreements: Vec<Disagreement>,
+    io: Vec<ContainerIo>,
     dropped: usize,
     debt: f64,
     /// Hours until each subject is full, and by what.
@@ -160,6 +162,7 @@ impl Default for Host {
             recovering: false,
             reserved: false,
             sources: vec![],
+            io: vec![],
             disagreements: vec![],
             dropped: 0,
             debt: 0.0,
@@ -228,11 +231,13 @@ impl Host {
         let filesystem_of: HashMap<PathBuf, PathBuf> =
             paths.chain([PathBuf::from("/w")]).map(|path| (path, PathBuf::from("/"))).collect();
         let mut snapshot = assemble(Evidence {
+            io: Arc::new(self.io.clone()),
             inventory: Arc::new(Inventory {
                 taken_at: now,
                 agent: Some(agent),
                 volumes: self.volumes.clone(),
                 sandboxes: self.sandboxes.clone(),
+                containers: Vec::new(),
                 sources: self.sources.clone(),
                 disagreements: self.disagreements.clone(),
             }),

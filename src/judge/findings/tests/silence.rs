@@ -125,7 +125,8 @@ fn what_is_well_or_only_seems_ill_stays_silent() {
             host().with(|host| host.sources.push(source(SourceHealth::Absent))),
         ),
     ];
-    for (name, host) in cases {
+    let io = super::io::silent().into_iter().map(|(name, io)| (name, Host { io, ..host() }));
+    for (name, host) in cases.into_iter().chain(io) {
         assert_eq!(host.settled(), [], "{name}");
     }
     let mut memory = FindingMemory::default();

@@ -11,6 +11,8 @@ mod clock;
 #[path = "../../tests/support/daemon.rs"]
 #[allow(dead_code)]
 mod daemon;
+#[path = "../../tests/support/denied.rs"]
+mod denied;
 mod devices;
 mod disks;
 mod faults;
@@ -20,6 +22,7 @@ mod instructions;
 mod io;
 mod nfs;
 mod nfs_server;
+mod projects;
 mod quota;
 mod report;
 
@@ -32,8 +35,9 @@ use report::Report;
 type Scenario = fn(&mut Report);
 
 /// What there is to run, by name.
-const SCENARIOS: [(&str, Scenario); 7] = [
+const SCENARIOS: [(&str, Scenario); 8] = [
     ("quota", quota::run),
+    ("projects", projects::run),
     ("faults", faults::run),
     ("clock", clock::run),
     ("io", io::run),

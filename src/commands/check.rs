@@ -11,7 +11,7 @@ use crate::cli::rows::{ignore_broken_pipe, write_json};
 use crate::host::{Guard, Roots};
 use crate::measure::io::survey::survey;
 use crate::model::{SourceError, SourceHealth};
-use crate::pipeline::once;
+use crate::pipeline::{check_fanotify, check_project_ids, once};
 use crate::text;
 
 use super::{configuration, runtime};
@@ -98,8 +98,10 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         fact("volumes", inventory.volumes.len().to_string());
         fact("sandboxes", inventory.sandboxes.len().to_string());
     }
+    let project_ids = check_project_ids(&loaded.config, inventory, &guard);
+    let fanotify = check_fanotify(&loaded.config, inventory, &guard);
     let judged = once::judge_unmeasured(&loaded.config, &roots, &guard, found);
-    for source in &judged.inventory.sources {
+    for source in judged.inventory.sources.iter().chain(&project_ids).chain(&fanotify) {
         report.ok &= matches!(source.health, SourceHealth::Ok | SourceHealth::Absent);
         report.sources.push(Source {
             collector: source.name,

@@ -109,12 +109,17 @@ impl Config {
             }
             "storage.enabled" => self.storage.enabled = utf8(value)?.parse()?,
             "storage.path" => self.storage.path = PathBuf::from(value),
+            "usage.assign_project_ids" => {
+                self.usage.assign_project_ids = parse(value, "true or false")?;
+            }
             "usage.bootstrap_cpu_budget" => {
                 self.usage.bootstrap_cpu_budget = parse(value, "a number")?;
             }
             "usage.cpu_budget" => self.usage.cpu_budget = parse(value, "a number")?,
+            "usage.fanotify" => self.usage.fanotify = parse(value, "true or false")?,
             "usage.io_pressure" => self.usage.io_pressure = parse(value, "a number")?,
             "usage.memory" => self.usage.memory = utf8(value)?.parse()?,
+            "usage.project_id_range" => self.usage.project_id_range = utf8(value)?.parse()?,
             "usage.syscall_budget" => {
                 self.usage.syscall_budget = parse(value, "a whole number")?;
             }

@@ -24,7 +24,7 @@ pub use types::{
     BasicAuth, Config, DiscoveryConfig, Enabled, FilesystemsConfig, IoConfig, MesosConfig,
     MetricsConfig, NetworkConfig, OrphansConfig, StorageConfig, TlsConfig, UsageConfig,
 };
-pub use units::{ByteSize, format_duration, parse_duration};
+pub use units::{ByteSize, IdRange, format_duration, parse_duration};
 pub use validate::Invalid;
 
 impl Config {

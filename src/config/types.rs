@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::Secret;
 use super::directories::DirectoryConfig;
-use super::units::{ByteSize, duration};
+use super::units::{ByteSize, IdRange, duration};
 use crate::judge::conditions::Thresholds;
 
 /// A section that is written without content (`mesos:`) is the default one, so that a file whose
@@ -173,6 +173,12 @@ pub struct UsageConfig {
     pub syscall_budget: u64,
     /// Percent of time waited for I/O above which measuring steps aside; 0 never.
     pub io_pressure: f64,
+    /// Whether new, empty volumes get a project id.
+    pub assign_project_ids: bool,
+    /// Where those ids come from.
+    pub project_id_range: IdRange,
+    /// Whether the kernel tells what changed.
+    pub fanotify: bool,
 }
 
 impl Default for UsageConfig {
@@ -184,6 +190,9 @@ impl Default for UsageConfig {
             memory: ByteSize(64 << 20),
             syscall_budget: 0,
             io_pressure: 40.0,
+            assign_project_ids: false,
+            project_id_range: IdRange { first: 1_900_000_000, last: 1_900_065_535 },
+            fanotify: false,
         }
     }
 }

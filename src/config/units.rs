@@ -89,6 +89,49 @@ impl<'de> Deserialize<'de> for ByteSize {
     }
 }
 
+/// An inclusive range of ids, written `5000-10000`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IdRange {
+    /// Lowest id.
+    pub first: u32,
+    /// Highest id.
+    pub last: u32,
+}
+
+impl FromStr for IdRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let id = |text: &str| {
+            let text = text.trim();
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            digits.then(|| text.parse().ok()).flatten().filter(|id| *id > 0)
+        };
+        text.split_once('-')
+            .and_then(|(first, last)| Some(Self { first: id(first)?, last: id(last)? }))
+            .filter(|range| range.first <= range.last)
+            .ok_or_else(|| format!("{} is not a range of ids such as \"5000-10000\"", quote(text)))
+    }
+}
+
+impl fmt::Display for IdRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+impl Serialize for IdRange {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for IdRange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(Parsed("a range such as \"5000-10000\"", IdRange::from_str))
+    }
+}
+
 /// A scalar that one of the functions above reads.
 struct Parsed<T>(&'static str, fn(&str) -> Result<T, String>);
 
@@ -142,6 +185,18 @@ mod tests {
     fn durations_print_as_they_are_read() {
         for text in ["0s", "10m", "1h 30m", "500ms"] {
             assert_eq!(format_duration(parse_duration(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn ranges_of_ids() {
+        let range = IdRange { first: 5000, last: 10_000 };
+        assert_eq!("5000-10000".parse(), Ok(range));
+        assert_eq!(" 7 - 7 ".parse(), Ok(IdRange { first: 7, last: 7 }));
+        assert_eq!(range.to_string(), "5000-10000");
+        for bad in ["", "-", "5", "9-8", "0-5", "1-4294967296", "+1-5", "1-2-3", "a-b"] {
+            let error = bad.parse::<IdRange>().unwrap_err();
+            assert!(error.contains("is not a range of ids such as"), "{bad}: {error}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The host underneath: where its roots are, what is mounted, and how to touch a path without
 //! being caught by a hung mount. Every room uses this one; it knows nothing of Mesos or metrics.
 
+pub mod capabilities;
 pub mod devices;
 pub mod errno;
 pub mod guard;

@@ -1,6 +1,8 @@
 //! System calls that `rustix` does not offer: the only module with `unsafe`.
 #![allow(unsafe_code)]
 
+pub mod fanotify;
+
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -101,11 +103,37 @@ struct FsXattr {
 
 /// `_IOR('X', 31, struct fsxattr)` where reading is direction 2, as on x86, ARM and RISC-V.
 const FS_IOC_FSGETXATTR: u32 = 0x801c_581f;
+/// `_IOW('X', 32, struct fsxattr)`, there.
+const FS_IOC_FSSETXATTR: u32 = 0x401c_5820;
 const FS_XFLAG_PROJINHERIT: u32 = 0x0000_0200;
 
 /// Reads the project attributes of an open directory or file (not `O_PATH`). `ENOTTY` or
 /// `EOPNOTSUPP`: its filesystem has none. Needs no privilege.
 pub fn project_attributes(fd: BorrowedFd<'_>) -> io::Result<ProjectAttributes> {
+    let attributes = extended_attributes(fd)?;
+    let inherit = attributes.xflags & FS_XFLAG_PROJINHERIT != 0;
+    Ok(ProjectAttributes { id: attributes.projid, inherit })
+}
+
+/// Gives an open directory (not `O_PATH`) a project and whether to hand it down; everything else of
+/// its attributes stays. `EPERM`: neither its owner nor with `CAP_FOWNER`. `EINVAL`: from within
+/// another user namespace than the first. `EROFS`: this process sees its mount read-only.
+pub fn set_project_attributes(fd: BorrowedFd<'_>, project: ProjectAttributes) -> io::Result<()> {
+    let mut attributes = extended_attributes(fd)?;
+    attributes.projid = project.id;
+    attributes.xflags &= !FS_XFLAG_PROJINHERIT;
+    if project.inherit {
+        attributes.xflags |= FS_XFLAG_PROJINHERIT;
+    }
+    // SAFETY: FS_IOC_FSSETXATTR reads one `struct fsxattr` (28 bytes) from the pointer, which is
+    // valid for exactly that; the descriptor is open for the whole call.
+    let result = unsafe {
+        libc::ioctl(fd.as_raw_fd(), FS_IOC_FSSETXATTR as _, std::ptr::from_ref(&attributes))
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn extended_attributes(fd: BorrowedFd<'_>) -> io::Result<FsXattr> {
     let mut attributes = FsXattr::default();
     // SAFETY: FS_IOC_FSGETXATTR writes one `struct fsxattr` (28 bytes) to the pointer, which is
     // valid for exactly that; the descriptor is open for the whole call.
@@ -115,8 +143,7 @@ pub fn project_attributes(fd: BorrowedFd<'_>) -> io::Result<ProjectAttributes> {
     if result < 0 {
         return Err(io::Error::last_os_error());
     }
-    let inherit = attributes.xflags & FS_XFLAG_PROJINHERIT != 0;
-    Ok(ProjectAttributes { id: attributes.projid, inherit })
+    Ok(attributes)
 }
 
 /// The kernel's record of one project on one filesystem, from `Q_XGETQUOTA`. A limit of 0 is none.

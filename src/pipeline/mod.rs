@@ -8,10 +8,14 @@ mod filesystems;
 pub mod once;
 mod once_log;
 mod open_files;
+mod project_ids;
 mod signal;
 pub mod state_file;
+mod told;
 
 pub use daemon::{Daemon, Settings};
+pub use project_ids::checked as check_project_ids;
+pub use told::checked as check_fanotify;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,7 +1,9 @@
 //! What the integration tests share.
 #![allow(dead_code)] // each test binary uses its own part of this
 
+pub mod changes;
 pub mod daemon;
+pub mod denied;
 pub mod du;
 pub mod hungfs;
 pub mod mmap;

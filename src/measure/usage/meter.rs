@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::entry::Book;
+use super::fanotify::Watcher;
 use super::scheduler::Scheduler;
 use super::target::{MeterStats, Target, UsageConfig};
 use crate::host::Guard;
@@ -16,6 +17,8 @@ use crate::model::{ClockStep, Measured, Subject, Timestamp};
 pub struct UsageMeter {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Reads what the kernel tells of changes; ends after the scheduler.
+    _watcher: Option<Watcher>,
 }
 
 /// What the handle and the scheduler share.
@@ -41,17 +44,32 @@ impl UsageMeter {
         config: UsageConfig,
         on_update: impl Fn() + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
+        Self::start_told(guard, config, None, on_update)
+    }
+
+    /// The same, where the kernel tells what changed.
+    pub fn start_told(
+        guard: Arc<Guard>,
+        config: UsageConfig,
+        watcher: Option<Watcher>,
+        on_update: impl Fn() + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             inbox: Mutex::default(),
             wake: Condvar::new(),
             book: Mutex::default(),
             stats: Mutex::default(),
         });
-        let scheduler = Scheduler::new(guard, config, Arc::clone(&shared));
+        let scheduler = Scheduler::new(
+            guard,
+            config,
+            watcher.as_ref().map(Watcher::watch),
+            Arc::clone(&shared),
+        );
         let thread = std::thread::Builder::new()
             .name("usage".into())
             .spawn(move || scheduler.run(&on_update))?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        Ok(Self { shared, thread: Mutex::new(Some(thread)), _watcher: watcher })
     }
 
     /// Replaces what is measured. Subjects that stay the same keep their values and their passes;

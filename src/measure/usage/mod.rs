@@ -6,6 +6,7 @@
 mod budget;
 mod crew;
 mod entry;
+pub mod fanotify;
 pub mod hot;
 mod links;
 mod meter;

@@ -11,6 +11,7 @@ use rustix::fs::{
 };
 use rustix::io::retry_on_intr;
 
+use super::fanotify::Watch;
 use super::hot::{Recorder, Refreshed, Tree};
 use super::target::Target;
 use super::walk::{Progress, Walk};
@@ -110,10 +111,20 @@ pub(super) fn walk(guard: &Guard, target: &Target, real: &Real) -> Walk {
     View::of(guard).walk(target, real)
 }
 
-/// The same, with its tree taken down in at most `limit` bytes.
-pub(super) fn recorded_walk(guard: &Guard, target: &Target, real: &Real, limit: usize) -> Walk {
+/// The same, with its tree taken down in at most `limit` bytes. `watch`: what may tell of its
+/// changes.
+pub(super) fn recorded_walk(
+    guard: &Guard,
+    target: &Target,
+    real: &Real,
+    limit: usize,
+    watch: Option<&Arc<Watch>>,
+) -> Walk {
     let skip = View::of(guard).skip(target, real);
-    let recorder = Recorder::new(&real.places(&skip), super::hot::WINDOW, limit);
+    let mut recorder = Recorder::new(&real.places(&skip), super::hot::WINDOW, limit);
+    if let Some(watch) = watch {
+        recorder = recorder.told_by(Arc::clone(watch), !target.extra.is_empty());
+    }
     Walk::new(&real.root, &real.extra, &skip).recorded(recorder)
 }
 

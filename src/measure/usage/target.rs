@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::fanotify::WatchStats;
 use crate::model::Subject;
 
 /// Which exact means a subject's filesystem allows.
@@ -102,4 +103,6 @@ pub struct MeterStats {
     pub bound_exceeded_total: u64,
     /// Measuring steps aside for I/O.
     pub throttled: bool,
+    /// What the kernel tells of changes; all zero where it is not asked.
+    pub watch: WatchStats,
 }

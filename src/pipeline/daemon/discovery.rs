@@ -12,6 +12,7 @@ use crate::measure::targets;
 use crate::model::{Inventory, SourceError, SourceHealth, SourceReport};
 
 use super::super::filesystems::Filesystems;
+use super::super::project_ids::ProjectIds;
 use super::super::{collector_runs, now};
 use super::Shared;
 
@@ -31,6 +32,7 @@ impl Shared {
                 tracing::warn!(%error, "New sandboxes are noticed by the periodic listing only");
             })
             .ok();
+        let mut project_ids = ProjectIds::default();
         let guard = Arc::clone(&self.guard);
         let mut all = Sources::new(self.roots.clone(), guard, self.handle.clone());
         self.history.wait(HISTORY_PATIENCE);
@@ -48,8 +50,7 @@ impl Shared {
                 state.state_file.iter().chain(&state.master).chain(&state.network_sources).cloned(),
             );
             drop(state);
-            self.count_and_log(&sources);
-            let inventory = Inventory {
+            let mut inventory = Inventory {
                 taken_at: now(),
                 agent: round.agent,
                 volumes: round.volumes,
@@ -58,6 +59,9 @@ impl Shared {
                 sources,
                 disagreements: round.disagreements,
             };
+            let given = project_ids.round(&config, &inventory, &self.guard, &self.roots);
+            inventory.sources.extend(given);
+            self.count_and_log(&inventory.sources);
             self.accept(inventory);
             self.wait_for_discovery(started, &config);
         }

@@ -37,6 +37,7 @@ use crate::model::{
 
 use super::once_log::OnceLog;
 use super::signal::Signal;
+use super::told;
 
 /// What the daemon is started with.
 pub struct Settings {
@@ -112,7 +113,9 @@ impl Daemon {
         let guard = Arc::new(Guard::new(roots.clone(), config.filesystems.timeout));
         let publish = Arc::new(Signal::default());
         let measured = Arc::clone(&publish);
-        let meter = UsageMeter::start(Arc::clone(&guard), usage_config(&config), move || {
+        let watcher = told::start(&config, &guard);
+        let usage = usage_config(&config);
+        let meter = UsageMeter::start_told(Arc::clone(&guard), usage, watcher, move || {
             measured.raise();
         })?;
         let shared = Arc::new(Shared {

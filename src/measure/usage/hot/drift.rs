@@ -23,7 +23,10 @@ pub fn drift(old: &Tree, new: &Tree) -> u64 {
             continue;
         }
         let followed = was.hot.iter().filter(|hot| hot.looked >= old.refreshed);
-        let hot: HashSet<u64> = followed.map(|hot| hot.inode).collect();
+        // Those hinted at since are known by name only, and looked at next.
+        let hinted = was.hot.iter().filter(|hot| hot.inode == 0);
+        let hinted = hinted.filter_map(|hint| dir.hot.iter().find(|hot| hot.name == hint.name));
+        let hot: HashSet<u64> = followed.chain(hinted).map(|hot| hot.inode).collect();
         let (mut then, mut now) = (was.files.clone(), dir.files.clone());
         // The same order, unless the filesystem lists a directory anew each time.
         if then.iter().zip(&now).any(|(then, now)| then.inode != now.inode) {
@@ -40,6 +43,22 @@ pub fn drift(old: &Tree, new: &Tree) -> u64 {
         blocks += old.links.get(inode).map_or(0, |was| was.blocks.abs_diff(link.blocks));
     }
     blocks * 512
+}
+
+/// Whether a full pass found other entries in a directory of a tree whose changes are
+/// [told](Tree::is_told) than there were, though nothing was told of that directory.
+/// `old` has [caught up](Tree::catch_up).
+pub fn untold(old: &Tree, new: &Tree) -> bool {
+    let now: HashMap<u64, _> = new.dirs.iter().flatten().map(|dir| (dir.inode, dir)).collect();
+    let inodes = |files: &[FileRecord]| {
+        let mut inodes: Vec<u64> = files.iter().map(|file| file.inode).collect();
+        inodes.sort_unstable();
+        inodes
+    };
+    old.dirs.iter().flatten().filter(|was| was.ctime != UNKNOWN).any(|was| {
+        let Some(dir) = now.get(&was.inode).filter(|dir| dir.key == was.key) else { return false };
+        dir.ctime != was.ctime && inodes(&dir.files) != inodes(&was.files)
+    })
 }
 
 /// How much refreshes of one subject missed, by its last reconciliations.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 
-use super::tree::{Hot, LINKED, Tree, UNKNOWN};
+use super::tree::{Dir, Hot, LINKED, Tree, UNKNOWN};
 
 /// Names that are remembered of one directory; with more it is read again whole.
 const MOST_NAMES: usize = 64;
@@ -53,30 +53,39 @@ impl Tree {
             return;
         }
         let now = self.seconds();
+        let mut more = 0;
         for dir in self.dirs.iter_mut().flatten() {
-            match hints.directories.get(&dir.inode) {
-                None => {}
-                Some(Hint::Directory) => dir.ctime = UNKNOWN,
-                Some(Hint::Files(names)) => {
-                    for name in names {
-                        let known = dir.hot.iter_mut().find(|hot| hot.name == *name);
-                        if let Some(hot) = known {
-                            hot.changed = now;
-                            continue;
-                        }
-                        // Which file it is, is found with the first look.
-                        dir.hot.push(Hot {
-                            name: name.clone(),
-                            inode: 0,
-                            ctime: 0,
-                            file: LINKED,
-                            changed: now,
-                            looked: now,
-                        });
-                        self.hot += 1;
-                    }
-                }
+            if let Some(hint) = hints.directories.get(&dir.inode) {
+                more += dir.hint(hint, now);
             }
         }
+        self.hot += more;
+    }
+}
+
+impl Dir {
+    /// Takes one hint; how many files are hot by that which were not.
+    pub(super) fn hint(&mut self, hint: &Hint, now: i32) -> usize {
+        let Hint::Files(names) = hint else {
+            self.ctime = UNKNOWN;
+            return 0;
+        };
+        let before = self.hot.len();
+        for name in names {
+            if let Some(hot) = self.hot.iter_mut().find(|hot| hot.name == *name) {
+                hot.changed = now;
+                continue;
+            }
+            // Which file it is, is found with the first look.
+            self.hot.push(Hot {
+                name: name.clone(),
+                inode: 0,
+                ctime: 0,
+                file: LINKED,
+                changed: now,
+                looked: now,
+            });
+        }
+        self.hot.len() - before
     }
 }

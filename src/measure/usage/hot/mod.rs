@@ -15,6 +15,9 @@
 //! time how long ago a file that is new to the tree changed: set back, it makes files hot that are
 //! not; set forward, it hides none that was known to be hot.
 //!
+//! Where the kernel [tells](super::fanotify) what changed, a refresh looks only there and at the hot
+//! files: see `told`.
+//!
 //! Change times of directories cannot be set by a task, only moved on; one that is so young that a
 //! second change could bear the same time is read again next time. Hard links count once: a link
 //! whose other names are in directories not looked at is searched by its inode, and those
@@ -28,11 +31,12 @@ mod keep;
 mod record;
 mod refresh;
 mod reread;
+mod told;
 mod tree;
 
 use std::time::Duration;
 
-pub use drift::{Drift, drift};
+pub use drift::{Drift, drift, untold};
 pub use hints::{Hint, Hints};
 pub use record::Recorder;
 pub use refresh::Refreshed;

@@ -3,11 +3,13 @@
 use std::ffi::CStr;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, Statx, statx};
 use rustix::io::retry_on_intr;
 
+use super::super::fanotify::Watch;
 use super::super::skip::SkipTree;
 use super::super::walk::LOOK;
 use super::tree::{MASK, Place, Tree, settled_ctime};
@@ -21,13 +23,26 @@ pub struct Recorder {
     tree: Option<Box<Tree>>,
     /// Directory of each level of the walk.
     stack: Vec<u32>,
+    /// What tells of changes, and whether those of overlays count.
+    watch: Option<(Arc<Watch>, bool)>,
 }
 
 impl Recorder {
     /// For a walk that leaves the paths `skip` alone; the tree may take `limit` bytes, and files
     /// changed within `window` are hot.
     pub fn new(skip: &[PathBuf], window: Duration, limit: usize) -> Self {
-        Self { tree: Some(Box::new(Tree::new(skip, window, limit))), stack: Vec::new() }
+        Self {
+            tree: Some(Box::new(Tree::new(skip, window, limit))),
+            stack: Vec::new(),
+            watch: None,
+        }
+    }
+
+    /// Refreshes of the tree shall look only where `watch` tells of a change, if it does of that
+    /// filesystem. `overlay`: upper directories of overlays belong to the subject.
+    pub fn told_by(mut self, watch: Arc<Watch>, overlay: bool) -> Self {
+        self.watch = Some((watch, overlay));
+        self
     }
 
     /// The same, with another wall clock (seconds since 1970) to set change times against: for
@@ -59,6 +74,9 @@ impl Recorder {
             if tree.roots.iter().any(|(_, other, _)| other.device != place.device) {
                 return self.give_up();
             }
+            if let Some((watch, overlay)) = self.watch.take() {
+                tree.told = watch.attach(place.device, name, overlay);
+            }
             let index = tree.add_dir(None, name, &stat);
             tree.roots.push((index, place, skip.clone()));
             index
@@ -69,6 +87,7 @@ impl Recorder {
             }
             tree.add_dir(Some(self.stack[depth - 1]), name, &stat)
         };
+        tree.learn_key(index, &fd);
         tree.dir_mut(index).ctime = settled_ctime(&stat, now);
         self.stack.push(index);
     }

@@ -49,6 +49,8 @@ pub(super) struct Cursor {
     round: u8,
     pub(super) churn: u64,
     pub(super) steps: u64,
+    /// Directories to look at; all, where changes are not told.
+    pub(super) only: Option<Vec<bool>>,
 }
 
 pub(super) struct Stale(pub(super) &'static str);
@@ -115,6 +117,9 @@ impl Tree {
 
     fn go_on(&mut self, max_steps: u64, until: Instant) -> Result<bool, Stale> {
         let most = self.cursor.steps + max_steps;
+        if self.cursor.steps == 0 {
+            self.ask();
+        }
         let mut open = self.come_back()?;
         loop {
             if self.cursor.steps >= most || Instant::now() >= until {
@@ -146,6 +151,12 @@ impl Tree {
                 open.pop();
                 continue;
             };
+            if self.passes_by(child) {
+                if let Some((_, next)) = self.cursor.stack.last_mut() {
+                    *next += 1;
+                }
+                continue;
+            }
             match self.visit(child, open.last())? {
                 Visit::Gone => {
                     // Its directory moved on meanwhile and is read again next time.
@@ -179,6 +190,7 @@ impl Tree {
         }
         self.cursor.stack.clear();
         self.cursor.root = 0;
+        self.aim();
         Ok(())
     }
 
@@ -278,6 +290,7 @@ impl Tree {
             return Ok(Visit::Gone);
         }
         self.own(index, &stat);
+        self.learn_key(index, &fd);
         if self.dir(index).ctime != ctime(&stat) || !self.follow_hot(index, &fd)? {
             self.dir_mut(index).ctime = settled_ctime(&stat, now);
             self.read_again(index, &fd)?;

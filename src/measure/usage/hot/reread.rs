@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::super::skip::Step;
 use super::refresh::{Stale, is_directory, look};
-use super::tree::{Place, Tree, UNKNOWN};
+use super::tree::{Place, Tree, UNKNOWN, ctime};
 
 const BUFFER: usize = 64 * 1024;
 /// Entries of one directory that is read again: with more a full pass, which can stop in the
@@ -82,6 +82,12 @@ impl Tree {
             }
             if is_directory(&stat) {
                 let same = known.remove(name).filter(|&dir| self.dir(dir).inode == stat.stx_ino);
+                if let Some(dir) = same.filter(|&dir| self.dir(dir).ctime != ctime(&stat)) {
+                    // It may be another one of the same inode, told of by another handle.
+                    self.dir_mut(dir).key = None;
+                    self.dir_mut(dir).ctime = UNKNOWN;
+                    self.look_at(dir);
+                }
                 kept.push(same.unwrap_or_else(|| {
                     self.cursor.churn += stat.stx_blocks;
                     let dir = self.add_dir(None, name, &stat);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Statx, StatxFlags};
 
+use super::super::fanotify::{Key, Listener};
 use super::super::skip::{SkipTree, Step};
 use super::super::walk::{Newest, Totals};
 use super::refresh::Cursor;
@@ -81,6 +82,8 @@ pub(super) struct Dir {
     pub(super) hot: Vec<Hot>,
     /// Inodes of the entries with several links.
     pub(super) linked: Vec<u64>,
+    /// By which its changes are told, where they are.
+    pub(super) key: Option<Key>,
 }
 
 /// An inode with several links.
@@ -142,6 +145,8 @@ pub struct Tree {
     pub(super) clock: fn() -> f64,
     /// It cannot be told whether symbolic links are on the way to its roots now.
     pub(super) unsure: bool,
+    /// Where it hears of its changes.
+    pub(super) told: Option<Listener>,
 }
 
 impl Tree {
@@ -169,6 +174,7 @@ impl Tree {
             refreshed: 0,
             clock,
             unsure: false,
+            told: None,
         }
     }
 
@@ -185,6 +191,10 @@ impl Tree {
 
     /// Inodes that a refresh is expected to look at, an opened directory counted twice.
     pub fn looks(&self) -> usize {
+        if self.is_told() {
+            // Each in another directory.
+            return 1 + 3 * self.awake;
+        }
         self.awake + 2 * (self.dirs.len() - self.free.len())
     }
 
@@ -293,7 +303,9 @@ impl Tree {
             file_sizes: 0,
             hot: Vec::new(),
             linked: Vec::new(),
+            key: None,
         });
+        self.look_at(index);
         self.see(stat);
         if let Some(parent) = parent {
             self.dir_mut(parent).children.push(index);

@@ -5,10 +5,11 @@
 //! every directory elsewhere that belongs to it. Whether every inode really carries the id is not
 //! to be seen from there: [`verdict`] compares the record with a walk.
 
+pub mod assign;
 mod bounds;
 mod verdict;
 
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -111,10 +112,16 @@ impl Probe {
         })
     }
 
+    /// The same for a target that no symbolic link leads to.
+    pub fn at(guard: &Guard, target: &Target) -> Option<Self> {
+        let real = Real { root: target.path.clone(), extra: target.extra.clone() };
+        Self::find(guard, target, &real)
+    }
+
     /// Reads the record. Opens and closes the subject's root; to be called on a guarded thread.
     pub fn read(&self) -> Result<Record, NoRecord> {
         let (root, id, device) = self.tagged()?;
-        match self.quota(&root, id) {
+        match read_quota(&root, &self.device, id) {
             Ok(quota) => Ok(Record {
                 project: (device, id),
                 used_bytes: quota.bytes,
@@ -164,16 +171,6 @@ impl Probe {
         Ok((root, id, here.st_dev))
     }
 
-    fn quota(&self, root: &OwnedFd, id: u32) -> io::Result<ProjectQuota> {
-        match sys::project_quota(root.as_fd(), id) {
-            Err(error) if error.raw_os_error() == Some(Errno::NOSYS.raw_os_error()) => {
-                let device = CString::new(self.device.as_os_str().as_bytes())?;
-                sys::project_quota_of_device(&device, id)
-            }
-            result => result,
-        }
-    }
-
     fn by_statfs(&self, root: &OwnedFd) -> Result<u64, NoRecord> {
         let top = directory(&self.mount_point)?;
         // A mount of a part of the filesystem may itself lie within a project.
@@ -188,6 +185,32 @@ impl Probe {
         let after = stat(&top, &self.mount_point)?;
         bounds::used(before.into(), here.into(), after.into()).ok_or(NoRecord::OutOfBounds)
     }
+}
+
+/// The record of a project by an open directory; where the kernel has no such call (before 5.14) or
+/// a filter denies it, by the block device.
+fn read_quota(root: &OwnedFd, device: &Path, id: u32) -> io::Result<ProjectQuota> {
+    match sys::project_quota(root.as_fd(), id) {
+        Err(error) if denied(&error) => {
+            let device = CString::new(device.as_os_str().as_bytes())?;
+            sys::project_quota_of_device(&device, id).map_err(|other| {
+                let there = || Path::new(OsStr::from_bytes(device.as_bytes())).exists();
+                match other.raw_os_error().map(Errno::from_raw_os_error) {
+                    Some(Errno::PERM | Errno::ACCESS | Errno::SRCH) => other,
+                    // No such project; or no such device, as with `/dev/root`.
+                    Some(Errno::NOENT) if there() => other,
+                    _ => error,
+                }
+            })
+        }
+        result => result,
+    }
+}
+
+/// Not there, or not allowed: a seccomp filter may say either.
+fn denied(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::NOSYS | Errno::PERM | Errno::ACCESS))
 }
 
 /// Whether the mount that holds `path`, its links not followed, counts projects at all.

@@ -83,7 +83,6 @@ impl Scheduler {
             }
             entry.in_flight = true;
             place = place.or(hot.real.as_ref().map(|real| real.root.clone()));
-            // What is known from elsewhere to have changed is told to the tree here: `Tree::hint`.
             trees.push((*id, tree));
         }
         let place = place.unwrap_or_default();
@@ -107,7 +106,7 @@ impl Scheduler {
         let walks = matches!(entry.kind, Kind::Walk | Kind::OwnWalk);
         let walk = walks.then(|| {
             Box::new(if memory > 0 && entry.remembers() {
-                pass::recorded_walk(&self.guard, target, &real, memory)
+                pass::recorded_walk(&self.guard, target, &real, memory, self.watch.as_ref())
             } else {
                 pass::walk(&self.guard, target, &real)
             })

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use super::budget::Bucket;
 use super::entry::{Entry, Kind};
+use super::fanotify::Watch;
 use super::meter::{Inbox, Shared, lock};
 use super::pass::{RefreshSlice, Slice};
 use super::pressure::{Pressure, UNDER_PRESSURE};
@@ -62,6 +63,7 @@ enum Stage {
 
 pub(super) struct Scheduler {
     guard: Arc<Guard>,
+    watch: Option<Arc<Watch>>,
     config: UsageConfig,
     shared: Arc<Shared>,
     entries: BTreeMap<u64, Entry>,
@@ -80,7 +82,12 @@ pub(super) struct Scheduler {
 }
 
 impl Scheduler {
-    pub(super) fn new(guard: Arc<Guard>, config: UsageConfig, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(
+        guard: Arc<Guard>,
+        config: UsageConfig,
+        watch: Option<Arc<Watch>>,
+        shared: Arc<Shared>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             steady: Bucket::new(config.cpu_budget, now),
@@ -88,6 +95,7 @@ impl Scheduler {
             calls: Bucket::of_calls(config.syscall_budget, now),
             pressure: Pressure::new(&guard.roots().procfs),
             guard,
+            watch,
             config,
             shared,
             entries: BTreeMap::new(),
@@ -147,6 +155,7 @@ impl Scheduler {
             self.steady.take(cpu - own_cpu);
             self.stats.cpu_seconds_total += cpu - own_cpu;
             own_cpu = cpu;
+            self.account_watch();
             self.tell(on_update, &mut wait);
         }
     }

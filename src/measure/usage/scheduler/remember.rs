@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use super::super::entry::Entry;
-use super::super::hot::{Recorder, Refreshed, drift};
+use super::super::hot::{Recorder, Refreshed, drift, untold};
 use super::super::meter::{lock, timestamp};
 use super::super::pass::{Real, RefreshSlice};
 use super::Scheduler;
@@ -27,10 +27,14 @@ impl Scheduler {
         let recorder = recorder.filter(|_| entry.stretch == 1);
         let hot = &mut entry.hot;
         let wanted = recorder.is_some();
-        let (old, mut new) = (hot.tree.take(), recorder.and_then(Recorder::finish));
+        let (mut old, mut new) = (hot.tree.take(), recorder.and_then(Recorder::finish));
         hot.full = Some(now);
         (hot.began, hot.checked, hot.real) = (None, None, Some(real));
-        if let (Some(old), Some(new)) = (&old, &mut new) {
+        if let (Some(old), Some(new)) = (&mut old, &mut new) {
+            // What was told of by now would be looked at by the next refresh.
+            if old.catch_up() && untold(old, new) {
+                old.distrust();
+            }
             let missed = drift(old, new);
             let passed = now.saturating_duration_since(old.made());
             if let Some(bound) = hot.bound {
@@ -107,6 +111,16 @@ impl Scheduler {
             bytes -= entry.hot.bytes;
             (entry.hot.tree, entry.hot.began, entry.hot.given_up) = (None, None, true);
         }
+    }
+
+    /// Charges what the thread that reads events used since the last time.
+    pub(super) fn account_watch(&mut self) {
+        let Some(watch) = &self.watch else { return };
+        let stats = watch.stats();
+        let cpu = stats.reader_cpu_seconds - self.stats.watch.reader_cpu_seconds;
+        self.stats.watch = stats;
+        self.stats.cpu_seconds_total += cpu;
+        self.steady.take(cpu);
     }
 
     /// What is remembered.

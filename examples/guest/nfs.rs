@@ -84,6 +84,7 @@ fn stopped(report: &mut Report, daemon: &Daemon, server: &Server) -> Child {
     let threads =
         || fs::read_dir(format!("/proc/{}/task", daemon.pid())).map_or(0, Iterator::count);
     let before = threads();
+    let (well, _) = scrapes(report, daemon);
     server.stop();
     let began = Instant::now();
     let writer = Command::new(std::env::current_exe().expect("its own path"))
@@ -101,20 +102,29 @@ fn stopped(report: &mut Report, daemon: &Daemon, server: &Server) -> Child {
 
     let measured = || volume(daemon, ELSEWHERE)["measured_timestamp_seconds"].as_f64();
     let first = measured();
-    let mut slowest = Duration::ZERO;
-    for _ in 0..20 {
-        let began = Instant::now();
-        report.equal("a scrape", daemon.get("/metrics").status, 200);
-        slowest = slowest.max(began.elapsed());
-        std::thread::sleep(Duration::from_millis(150));
-    }
-    println!("slowest of 20 scrapes: {} ms", slowest.as_millis());
-    report.holds("scrapes stay fast", slowest.as_secs_f64() < TIMEOUT, || format!("{slowest:?}"));
+    let (usual, slowest) = scrapes(report, daemon);
+    println!("20 scrapes: {usual:.3} s in the middle, {slowest:.3} s at most, {well:.3} s before");
+    // One that waits for the mount takes longer by the time-out.
+    let fast = usual - well < TIMEOUT / 2.0 && slowest - well < 5.0;
+    report.holds("scrapes stay fast", fast, || format!("{usual:.3} s, {well:.3} s before"));
     report.holds("the rest is measured", measured() > first, || format!("{first:?}"));
     let now = threads();
     // One that waits for the mount, and one that took its place.
     report.holds("threads", now <= before + 2, || format!("{now}, {before} before"));
     writer
+}
+
+/// Seconds of twenty scrapes: the middle one and the slowest.
+fn scrapes(report: &mut Report, daemon: &Daemon) -> (f64, f64) {
+    let mut took: Vec<f64> = Vec::new();
+    for _ in 0..20 {
+        let began = Instant::now();
+        report.equal("a scrape", daemon.get("/metrics").status, 200);
+        took.push(began.elapsed().as_secs_f64());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    took.sort_unstable_by(f64::total_cmp);
+    (took[10], took[19])
 }
 
 /// It comes back: the task goes on, and so do the counters.

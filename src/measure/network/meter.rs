@@ -67,7 +67,7 @@ impl NetworkMeter {
             }
             found.push(one);
         }
-        self.namespaces.refresh(guard, inventory, &table);
+        self.namespaces.refresh(&guard.roots().procfs, inventory, &table);
         for (container, _, entry) in self.namespaces.found.private.values() {
             // The host may have mounted it since the containers' tables were read.
             if !readers::is_storage(&entry.fstype) || of_host.contains_key(&entry.device) {

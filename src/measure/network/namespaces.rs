@@ -5,11 +5,11 @@
 //! there for this container.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::host::{Guard, MountEntry, MountTable};
-use crate::model::{Containerizer, Inventory, MountUser, Presence};
+use crate::host::{MountEntry, MountTable};
+use crate::model::{Inventory, MountUser, SandboxKey};
 
 /// The tables of a thousand containers cost a tenth of a second: they are read again so often.
 const READ_EVERY: Duration = Duration::from_secs(60);
@@ -18,7 +18,7 @@ const READ_EVERY: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(super) struct Namespaces {
     read_at: Option<Instant>,
-    of: Vec<String>,
+    of: Vec<u32>,
     pub(super) found: Found,
 }
 
@@ -33,35 +33,37 @@ pub(super) struct Found {
 
 impl Namespaces {
     /// Reads the tables anew where that is due. `table` is the host's.
-    pub(super) fn refresh(&mut self, guard: &Guard, inventory: &Inventory, table: &MountTable) {
-        let containers = containers(inventory);
-        let ids: Vec<String> = containers.iter().map(|user| user.container.clone()).collect();
+    pub(super) fn refresh(&mut self, procfs: &Path, inventory: &Inventory, table: &MountTable) {
+        let pids: Vec<u32> = inventory.containers.iter().filter_map(|one| one.pid).collect();
         let fresh = self.read_at.is_some_and(|at| at.elapsed() < READ_EVERY);
-        if fresh && ids == self.of {
+        if fresh && pids == self.of {
             return;
         }
         self.read_at = Some(Instant::now());
-        self.of = ids;
+        self.of = pids;
         self.found = Found::default();
-        let runtime = inventory.agent.as_ref().and_then(|agent| agent.runtime_dir.clone());
-        let Some(runtime) = runtime.filter(|_| !containers.is_empty()) else { return };
-        let runtime = guard.roots().inside(&runtime);
-        let files: Vec<PathBuf> =
-            containers.iter().map(|user| runtime.join(pid_file(&user.container))).collect();
-        let read = move || files.iter().map(|file| pid(file)).collect::<Vec<_>>();
-        let Ok(pids) = guard.run(&runtime, "read the containers' pids", read) else { return };
         let host = Host::new(table);
-        for (user, pid) in containers.into_iter().zip(pids) {
-            let Some(pid) = pid else { continue };
-            let file = guard.roots().procfs.join(pid.to_string()).join("mountinfo");
+        for container in &inventory.containers {
+            let Some(pid) = container.pid else { continue };
+            let file = procfs.join(pid.to_string()).join("mountinfo");
             // Reading a mount table never touches what is mounted.
             let Ok(text) = std::fs::read(file) else { continue };
-            host.compare(&MountTable::parse(&network_lines(&text)), &user, pid, &mut self.found);
+            let table = MountTable::parse(&network_lines(&text));
+            host.compare(&table, &user(&container.key), pid, &mut self.found);
         }
         for users in self.found.users.values_mut() {
             users.sort();
             users.dedup();
         }
+    }
+}
+
+fn user(key: &SandboxKey) -> MountUser {
+    MountUser {
+        source: key.source.as_str().to_owned(),
+        framework: key.framework.clone(),
+        executor: key.executor.clone(),
+        container: key.container.clone(),
     }
 }
 
@@ -101,44 +103,6 @@ impl<'a> Host<'a> {
     }
 }
 
-/// Containers of the Mesos containerizer that may run, sorted by container.
-fn containers(inventory: &Inventory) -> Vec<MountUser> {
-    let mut users: Vec<MountUser> = inventory
-        .sandboxes
-        .iter()
-        .filter(|sandbox| {
-            !sandbox.completed
-                && sandbox.running != Some(false)
-                && sandbox.presence != Presence::Missing
-                && sandbox.containerizer != Some(Containerizer::Docker)
-        })
-        .map(|sandbox| MountUser {
-            source: sandbox.key.source.as_str().to_owned(),
-            framework: sandbox.key.framework.clone(),
-            executor: sandbox.key.executor.clone(),
-            container: sandbox.key.container.clone(),
-        })
-        .collect();
-    users.sort_by(|a, b| a.container.cmp(&b.container));
-    users
-}
-
-/// `containers/ID/pid` below the runtime directory; nested ones (`PARENT.CHILD`) lie below their
-/// parents. An id is a name: what would lead elsewhere leads nowhere.
-fn pid_file(container: &str) -> PathBuf {
-    let mut path = PathBuf::new();
-    for id in container.split('.') {
-        path.push("containers");
-        path.push(if id.is_empty() || id.contains('/') { "none" } else { id });
-    }
-    path.join("pid")
-}
-
-fn pid(file: &Path) -> Option<u32> {
-    let text = std::fs::read_to_string(file).ok()?;
-    text.trim().parse().ok().filter(|pid| *pid > 0)
-}
-
 /// Only the lines of network filesystems: of a container's hundred mounts nearly none is one.
 fn network_lines(text: &[u8]) -> Vec<u8> {
     let mut kept = Vec::new();
@@ -158,9 +122,12 @@ mod tests {
     use super::*;
 
     fn user(container: &str) -> MountUser {
-        let empty = String::new();
-        let (source, framework, executor) = ("mesos".into(), empty.clone(), empty);
-        MountUser { source, framework, executor, container: container.into() }
+        MountUser {
+            source: "mesos".into(),
+            framework: String::new(),
+            executor: String::new(),
+            container: container.into(),
+        }
     }
 
     #[test]
@@ -199,13 +166,5 @@ mod tests {
             b"1 0 8:0 / / rw - ext4 d rw\n2 1 0:5 / /a\\040-\\040nfs rw shared:1 - proc p rw\n\
                      3 1 0:6 / /n rw - nfs4 f:/ rw\nodd\n";
         assert_eq!(network_lines(text), b"3 1 0:6 / /n rw - nfs4 f:/ rw\n");
-    }
-
-    #[test]
-    fn ids_lead_to_pid_files_and_nowhere_else() {
-        let path = |id: &str| pid_file(id).display().to_string();
-        assert_eq!(path("a"), "containers/a/pid");
-        assert_eq!(path("a.b"), "containers/a/containers/b/pid");
-        assert_eq!(path("../x"), "containers/none/containers/none/containers/none/pid");
     }
 }

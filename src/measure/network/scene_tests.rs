@@ -7,8 +7,7 @@ use std::time::Duration;
 use super::{NetworkMeter, NetworkReport};
 use crate::host::{Guard, Roots};
 use crate::model::{
-    Agent, Containerizer, ExecutorKind, Inventory, NetworkFilesystem, Presence, Sandbox,
-    SandboxKey, SandboxKind, SourceHealth, SourceKind, Witness,
+    ContainerRef, Inventory, NetworkFilesystem, SandboxKey, SourceHealth, SourceKind,
 };
 
 const FSID: &str = "0c93a60d-5645-4c46-8568-4c8f63db4c7f";
@@ -212,30 +211,18 @@ fn ceph_clients_belong_to_the_mount_of_their_cluster_and_sums_never_fall() {
     assert_eq!(after, Some(before));
 }
 
-fn sandbox(container: &str) -> Sandbox {
-    Sandbox {
+fn container(id: &str, pid: Option<u32>) -> ContainerRef {
+    ContainerRef {
         key: SandboxKey {
             source: SourceKind::Mesos,
             framework: "F".into(),
             executor: "e".into(),
-            container: container.into(),
+            container: id.into(),
         },
-        kind: SandboxKind::Executor(Some(ExecutorKind::Command)),
-        containerizer: Some(Containerizer::Mesos),
-        path: "/w".into(),
-        presence: Presence::Present,
-        agent_id: String::new(),
-        current_agent: Some(true),
-        framework_name: String::new(),
-        role: String::new(),
-        tasks: vec![],
-        quota_bytes: None,
-        running: Some(true),
-        api: Witness::Claims,
-        checkpoint: Witness::Claims,
-        completed: false,
-        extra_paths: vec![],
-        modified: None,
+        nested: false,
+        pid,
+        group: None,
+        directory: vec![],
     }
 }
 
@@ -244,9 +231,6 @@ fn a_mount_that_only_a_container_has_is_told_with_its_counters() {
     let mut host = Host::new();
     host.mount(50, "/srv/db", "nfs4", "filer:/vol/db", ",addr=10.0.0.5");
     host.put("proc/self/mountstats", "device rootfs mounted on / with fstype rootfs\n");
-    let runtime = host.dir.path().join("run/mesos");
-    host.put("run/mesos/containers/c-1/pid", "4711");
-    host.put("run/mesos/containers/gone/pid", "");
     // A copy of the host's mount, the same export given to the container, one of its own.
     host.put(
         "proc/4711/mountinfo",
@@ -260,8 +244,11 @@ fn a_mount_that_only_a_container_has_is_told_with_its_counters() {
          \tage:\t7\n\tbytes:\t0 0 0 0 77 88 0 0\n\txprt:\ttcp 900 1 1 0 0 5 5 0 1 1 1 1 1\n",
     );
     let inventory = Inventory {
-        agent: Some(Agent { runtime_dir: Some(runtime), ..Agent::default() }),
-        sandboxes: vec![sandbox("c-1"), sandbox("gone"), sandbox("../../etc")],
+        containers: vec![
+            container("c-1", Some(4711)),
+            container("gone", Some(4712)),
+            container("unknown", None),
+        ],
         ..Inventory::default()
     };
     let report = host.measure(&inventory);

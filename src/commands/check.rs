@@ -98,7 +98,8 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         fact("volumes", inventory.volumes.len().to_string());
         fact("sandboxes", inventory.sandboxes.len().to_string());
     }
-    for source in &inventory.sources {
+    let judged = once::judge_unmeasured(&loaded.config, &roots, &guard, found);
+    for source in &judged.inventory.sources {
         report.ok &= matches!(source.health, SourceHealth::Ok | SourceHealth::Absent);
         report.sources.push(Source {
             collector: source.name,
@@ -119,7 +120,6 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         .collect();
     report.ok &= report.unresponsive_mounts.is_empty() && report.disagreements.is_empty();
 
-    let judged = once::judge_unmeasured(&loaded.config, &roots, &guard, found);
     report.findings = judged
         .findings
         .iter()

@@ -13,6 +13,7 @@ use crate::model::{ContainerIo, DeviceIo, IoPressure};
 const CONTAINER_SERIES: usize = 4;
 
 type Number = fn(&DeviceIo) -> Option<u64>;
+type Stalled = fn(&IoPressure) -> f64;
 type Seconds = fn(&DeviceIo) -> Option<f64>;
 
 const COUNTERS: [(&Family, Number); 5] = [
@@ -92,8 +93,7 @@ pub(super) fn write(encoder: &mut Encoder, containers: &[&ContainerIo]) {
             }
         }
     }
-    type Seconds = fn(&IoPressure) -> f64;
-    let pressures: [(&Family, Seconds); 2] = [
+    let pressures: [(&Family, Stalled); 2] = [
         (&PRESSURE_SOME, |pressure| pressure.some_seconds),
         (&PRESSURE_FULL, |pressure| pressure.full_seconds),
     ];

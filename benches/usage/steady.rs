@@ -4,7 +4,7 @@
 //! `any`: each time any file of all, which no memory of past changes can foresee. In both one in
 //! twenty changes makes a new file, and one in forty removes one.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
@@ -177,7 +177,7 @@ fn report(
     a_round: f64,
 ) {
     let spent = after.cpu_seconds_total - before.cpu_seconds_total;
-    let mean = |all: &[f64]| all.iter().sum::<f64>() / all.len().max(1) as f64;
+    let mean = |all: &[f64]| all.iter().fold(0.0, |a, b| a + b) / all.len().max(1) as f64;
     let worst = |all: &[f64]| all.iter().copied().fold(0.0, f64::max) * 100.0;
     let (age, percent) = (mean(&seen.ages), |part: f64| part * 100.0);
     // Measured every P seconds, values are P/2 old on the average.
@@ -248,6 +248,7 @@ fn write(tree: &Tree, load: Load, stop: &AtomicBool, grown: &[AtomicI64]) {
     let blocks = |path: &Path| std::fs::metadata(path).expect("is there").blocks() as i64 * 512;
     let set: Vec<usize> = (0..a_minute as usize).map(|_| next() % tree.files).collect();
     let mut made: VecDeque<(usize, PathBuf)> = VecDeque::new();
+    let mut held: HashMap<usize, i64> = HashMap::new();
     let began = Instant::now();
     let mut done = 0_u32;
     while !stop.load(Ordering::Relaxed) {
@@ -273,10 +274,13 @@ fn write(tree: &Tree, load: Load, stop: &AtomicBool, grown: &[AtomicI64]) {
                 (subject, change)
             }
             _ => {
-                let before = blocks(&path);
+                // Blocks may have been added to it while it was written out.
+                let before = *held.get(&chosen).unwrap_or(&blocks(&path));
                 let mut file = OpenOptions::new().append(true).open(&path).expect("opened");
                 file.write_all(&[9; APPENDED]).expect("written");
-                (chosen % SUBJECTS, blocks(&path) - before)
+                let after = blocks(&path);
+                held.insert(chosen, after);
+                (chosen % SUBJECTS, after - before)
             }
         };
         grown[subject].fetch_add(change, Ordering::Relaxed);

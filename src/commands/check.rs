@@ -98,9 +98,10 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         fact("volumes", inventory.volumes.len().to_string());
         fact("sandboxes", inventory.sandboxes.len().to_string());
     }
-    let project_ids = check_project_ids(&loaded.config, inventory, &guard);
-    let fanotify = check_fanotify(&loaded.config, inventory, &guard);
-    for source in inventory.sources.iter().chain(&project_ids).chain(&fanotify) {
+    let judged = once::judge_unmeasured(&loaded.config, &roots, &guard, found);
+    let project_ids = check_project_ids(&loaded.config, &judged.inventory, &guard);
+    let fanotify = check_fanotify(&loaded.config, &judged.inventory, &guard);
+    for source in judged.inventory.sources.iter().chain(&project_ids).chain(&fanotify) {
         report.ok &= matches!(source.health, SourceHealth::Ok | SourceHealth::Absent);
         report.sources.push(Source {
             collector: source.name,
@@ -121,7 +122,6 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         .collect();
     report.ok &= report.unresponsive_mounts.is_empty() && report.disagreements.is_empty();
 
-    let judged = once::judge_unmeasured(&loaded.config, &roots, &guard, found);
     report.findings = judged
         .findings
         .iter()

@@ -108,6 +108,8 @@ fn options() -> serde_saphyr::Options {
         // Kept comments have a bound of their own, which a well-explained section exceeds.
         emit_comments: false,
         budget: serde_saphyr::budget! {
+            // A section whose keys are all commented out, as in the example, is one long comment.
+            max_buffered_comment_events: 2_000,
             max_events: 20_000,
             max_nodes: 10_000,
             max_aliases: 100,

@@ -40,6 +40,9 @@ pub struct Config {
     /// How filesystems are measured.
     #[serde(deserialize_with = "section")]
     pub filesystems: FilesystemsConfig,
+    /// How network filesystems are measured.
+    #[serde(deserialize_with = "section")]
+    pub network: NetworkConfig,
     /// How the I/O of containers is measured.
     #[serde(deserialize_with = "section")]
     pub io: IoConfig,
@@ -209,6 +212,23 @@ pub struct FilesystemsConfig {
 impl Default for FilesystemsConfig {
     fn default() -> Self {
         Self { timeout: Duration::from_secs(5), interval: Duration::from_secs(15) }
+    }
+}
+
+/// `network`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// Pause between two rounds of their counters.
+    #[serde(with = "duration")]
+    pub interval: Duration,
+    /// Whether volumes and sandboxes on them are walked like local ones.
+    pub walk: bool,
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(15), walk: false }
     }
 }
 

@@ -38,6 +38,7 @@ impl Config {
         within("discovery.interval", self.discovery.interval, SECOND, DAY)?;
         within("filesystems.interval", self.filesystems.interval, SECOND, DAY)?;
         within("filesystems.timeout", self.filesystems.timeout, Duration::from_millis(10), HOUR)?;
+        within("network.interval", self.network.interval, SECOND, DAY)?;
         within("io.interval", self.io.interval, SECOND, HOUR)?;
         let tenth = Duration::from_millis(100);
         within("io.sample_interval", self.io.sample_interval, tenth, 10 * SECOND)?;

@@ -2,6 +2,7 @@
 //! being caught by a hung mount. Every room uses this one; it knows nothing of Mesos or metrics.
 
 pub mod capabilities;
+pub mod devices;
 pub mod errno;
 pub mod guard;
 mod lane;
@@ -9,6 +10,7 @@ pub mod mounts;
 pub mod names;
 mod resolve;
 pub mod roots;
+pub mod source;
 pub mod sys;
 mod table;
 

@@ -174,7 +174,7 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         inventory,
         gc,
         io: evidence.io,
-        findings: Vec::new(),
+        ..Snapshot::default()
     }
 }
 

@@ -7,11 +7,13 @@
 //! means zero; a measurement that failed is an error beside the last good value, never a number.
 
 mod clock;
+mod device;
 mod finding;
 mod growth;
 mod history;
 mod inventory;
 mod io;
+mod network;
 mod open_files;
 mod resource;
 mod sample;
@@ -20,6 +22,7 @@ mod snapshot;
 mod volume;
 
 pub use clock::ClockStep;
+pub use device::{Device, DeviceCounters, DeviceKind, FilesystemDevice};
 pub use finding::{Finding, FindingSubject, Severity, SubjectKind};
 pub use growth::{FullBy, Growth};
 pub use history::{History, Peak, QuotaChange, RoleOwners};
@@ -29,6 +32,10 @@ pub use inventory::{
 pub use io::{
     CgroupVersion, ContainerIo, ContainerRef, DeviceIo, DeviceNumber, Direction, DirectionIo,
     IoLimit, IoPressure, LimitKind,
+};
+pub use network::{
+    BytesMoved, MountUser, NetworkFilesystem, NetworkKey, NetworkTransport, OperationStats, Recent,
+    SESSION,
 };
 pub use open_files::{FileUser, HeldOpen, OpenFiles};
 pub use resource::{

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    ContainerIo, Enforcement, FilesystemSample, Finding, Growth, History, Inventory, Measured,
-    OpenFiles, OrphanReason, Sandbox, SandboxState, Timestamp, Volume, VolumeState,
+    ContainerIo, Enforcement, FilesystemDevice, FilesystemSample, Finding, Growth, History,
+    Inventory, Measured, NetworkFilesystem, NetworkTransport, OpenFiles, OrphanReason, Sandbox,
+    SandboxState, Timestamp, Volume, VolumeState,
 };
 
 /// A volume with what was measured and judged of it.
@@ -97,6 +98,12 @@ pub struct Snapshot {
     pub sandboxes: Vec<SandboxView>,
     /// Filesystems that hold a subject, sorted by mount point.
     pub filesystems: Vec<FilesystemSample>,
+    /// What lies below those filesystems, sorted by mount point.
+    pub devices: Vec<FilesystemDevice>,
+    /// Network filesystems, those that hold no subject too, sorted by key.
+    pub network: Vec<NetworkFilesystem>,
+    /// Connections to their servers, sorted by address and protocol.
+    pub transports: Vec<NetworkTransport>,
     /// Collectors, sorted by name.
     pub collectors: Vec<CollectorRun>,
     /// The first inventory is in.

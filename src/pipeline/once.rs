@@ -12,7 +12,9 @@ use crate::discover::mesos::master::MasterSource;
 use crate::discover::mesos::settings::Resolved;
 use crate::host::{Guard, Roots};
 use crate::judge::findings::{Facts, at_once_since};
+use crate::judge::storage::{self, Below};
 use crate::judge::{Evidence, assemble, open_files};
+use crate::measure::network::{NetworkMeter, NetworkReport};
 use crate::measure::targets;
 use crate::measure::usage::{OnceProgress, measure_once_with, usual_threads};
 use crate::model::{CollectorRun, Inventory, Measured, RoleOwners, Snapshot, Subject};
@@ -83,9 +85,10 @@ pub fn snapshot_with(
     let discovered = discover(config, roots, &guard, handle);
     let inventory = &discovered.inventory;
     let filesystems = Filesystems::default().measure(inventory, &guard, roots);
-    let plan = targets::plan(inventory, &guard.table(), roots);
+    let network = network(inventory, &guard, &filesystems);
+    let plan = targets::plan(inventory, &guard.table(), roots, config.network.walk);
     let usage = measure_once_with(&guard, &plan, threads, progress).into_iter().collect();
-    judge(config, discovered, usage, filesystems, |snapshot| {
+    judge(config, discovered, usage, filesystems, network, |snapshot| {
         if config.orphans.open_files {
             let held = Looker::default().look(snapshot, &guard, roots);
             open_files::attach(snapshot, &held);
@@ -102,7 +105,15 @@ pub fn judge_unmeasured(
     discovered: Discovered,
 ) -> Snapshot {
     let filesystems = Filesystems::default().measure(&discovered.inventory, guard, roots);
-    judge(config, discovered, HashMap::new(), filesystems, |_| {})
+    let network = network(&discovered.inventory, guard, &filesystems);
+    judge(config, discovered, HashMap::new(), filesystems, network, |_| {})
+}
+
+/// One look at the network filesystems.
+fn network(inventory: &Inventory, guard: &Guard, filesystems: &Round) -> NetworkReport {
+    let remote = filesystems.samples.iter().filter(|sample| sample.remote);
+    let answered = remote.map(|sample| (sample.device_number, sample.responsive)).collect();
+    NetworkMeter::default().measure(guard, inventory, &answered)
 }
 
 fn judge(
@@ -110,11 +121,15 @@ fn judge(
     discovered: Discovered,
     usage: HashMap<Subject, Measured>,
     filesystems: Round,
+    network: NetworkReport,
     attend: impl FnOnce(&mut Snapshot),
 ) -> Snapshot {
     let Discovered { inventory, recalled, owners, .. } = discovered;
     let mut collectors: Vec<CollectorRun> = collector_runs(&inventory.sources).collect();
     collectors.push(filesystems.run);
+    collectors.extend(collector_runs(&network.sources));
+    let mut inventory = inventory;
+    Arc::make_mut(&mut inventory).sources.extend(network.sources);
     let Recalled { mut memory, findings, mut histories, .. } = recalled;
     let now = now();
     // As the daemon does in each of its rounds.
@@ -138,6 +153,12 @@ fn judge(
         grace: config.orphans.grace.as_secs_f64(),
         sequence: 1,
     });
+    let below = Below {
+        devices: filesystems.devices,
+        network: network.filesystems,
+        transports: network.transports,
+    };
+    storage::attach(&mut snapshot, below);
     memory.observe_states(&snapshot);
     for view in &mut snapshot.volumes {
         view.history = memory.volume(&view.volume.key);

@@ -101,7 +101,7 @@ pub fn checked(config: &Config, inventory: &Inventory, guard: &Guard) -> Option<
 fn deaf(inventory: &Inventory, guard: &Guard) -> BTreeMap<PathBuf, String> {
     let table = guard.table();
     let mut seen = BTreeMap::new();
-    for target in targets::plan(inventory, &table, guard.roots()) {
+    for target in targets::plan(inventory, &table, guard.roots(), false) {
         if target.remote || target.how != How::Walk {
             continue;
         }

@@ -81,7 +81,7 @@ fn filesystems_agent_and_sources() {
     assert_eq!(
         *find(&list, "mount_point", "/mnt/nfs"),
         json!({
-            "mount_point": "/mnt/nfs", "device": "filer:/export/home", "fstype": "nfs4", "device_number": "8:33",
+            "mount_point": "/mnt/nfs", "device": "filer:/export/home", "fstype": "nfs4", "device_number": "0:77",
             "remote": true, "responsive": false, "readonly": null, "size_bytes": null, "free_bytes": null,
             "available_bytes": null, "unattributed_bytes": null, "promised_bytes": null, "growth_bytes_per_second": null,
             "full_timestamp_seconds": null, "files": null, "files_free": null,

@@ -17,7 +17,7 @@ pub static VOLUME_NEAR_QUOTA: Condition = Condition {
           $value | humanizePercentage }} of its quota.",
     expr: Some(
         "plimsoll_volume_used_bytes{source!=\"other\"} / (plimsoll_volume_quota_bytes > 0) >= \
-        $threshold < 1",
+        $threshold",
     ),
     meaning: "The volume holds most of the bytes it was created with. What happens past them \
           depends on its enforcement, which the finding names: the task is killed, its \
@@ -303,7 +303,7 @@ pub static SANDBOX_NEAR_QUOTA: Condition = Condition {
     description: "The sandbox of {{ $labels.executor }} (container {{ $labels.container }}) \
           holds {{ $value | humanizePercentage }} of its quota.",
     expr: Some(
-        "plimsoll_sandbox_used_bytes / (plimsoll_sandbox_quota_bytes > 0) >= $threshold < 1 \
+        "plimsoll_sandbox_used_bytes / (plimsoll_sandbox_quota_bytes > 0) >= $threshold \
         and on (job, instance, source, framework, executor, container) \
         plimsoll_sandbox_info{enforcement!~\"none|accounting\"}",
     ),

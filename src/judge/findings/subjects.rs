@@ -138,7 +138,7 @@ fn quota(
         }
     };
     tell(over, strength(ratio, 1.0, OVER_MARGIN));
-    if let Some(near) = near.filter(|_| ratio < 1.0)
+    if let Some(near) = near
         && let Some((threshold, margin)) = limit(near, facts.thresholds)
     {
         tell(near, strength(ratio, threshold, margin));
@@ -153,8 +153,7 @@ fn quota_fills(
     subject: impl Fn() -> FindingSubject,
     found: &mut Vec<Candidate>,
 ) {
-    // What is full already is told by another condition.
-    let Some(quota) = numbers.quota.filter(|quota| numbers.used < *quota) else { return };
+    let Some(quota) = numbers.quota else { return };
     let what = format!("Its quota ({} of {})", spoken_bytes(numbers.used), spoken_bytes(quota));
     fills(facts, growth, FullBy::Quota, stages, &what, subject, found);
 }

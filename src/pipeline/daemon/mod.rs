@@ -7,6 +7,7 @@ mod discovery;
 mod filesystems;
 mod io;
 mod master;
+mod network;
 mod open_files;
 mod persistence;
 mod publishing;
@@ -27,6 +28,7 @@ use crate::host::{Guard, Roots};
 use crate::judge::Memory;
 use crate::judge::findings::FindingMemory;
 use crate::judge::growth::Histories;
+use crate::judge::storage::Below;
 use crate::measure::usage::{UsageConfig, UsageMeter};
 use crate::model::{
     CollectorRun, ContainerIo, FilesystemSample, Inventory, OpenFiles, RoleOwners, Snapshot,
@@ -69,6 +71,7 @@ struct Shared {
     state: Mutex<State>,
     discover: Arc<Signal>,
     measure_filesystems: Signal,
+    measure_network: Signal,
     measure_io: Signal,
     publish: Arc<Signal>,
     save: Signal,
@@ -91,6 +94,8 @@ struct State {
     open_files: HashMap<VolumeKey, OpenFiles>,
     filesystems: Vec<FilesystemSample>,
     filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
+    below: Below,
+    network_sources: Vec<SourceReport>,
     io: Arc<Vec<ContainerIo>>,
     collectors: BTreeMap<&'static str, CollectorRun>,
     log: OnceLog,
@@ -124,6 +129,7 @@ impl Daemon {
             state: Mutex::new(State::default()),
             discover: Arc::new(Signal::default()),
             measure_filesystems: Signal::default(),
+            measure_network: Signal::default(),
             measure_io: Signal::default(),
             publish,
             save: Signal::default(),
@@ -132,11 +138,12 @@ impl Daemon {
             master: Signal::default(),
             stopping: AtomicBool::new(false),
         });
-        let work: [(&str, Work); 7] = [
+        let work: [(&str, Work); 8] = [
             ("state", Shared::keep_state_for_ever),
             ("master", Shared::ask_master_for_ever),
             ("discover", Shared::discover_for_ever),
             ("filesystems", Shared::measure_filesystems_for_ever),
+            ("network", Shared::measure_network_for_ever),
             ("io", Shared::measure_io_for_ever),
             ("publish", Shared::publish_for_ever),
             ("open files", Shared::look_for_open_files_for_ever),
@@ -176,6 +183,7 @@ impl Drop for Daemon {
         self.shared.stopping.store(true, Ordering::Release);
         self.shared.discover.raise();
         self.shared.measure_filesystems.raise();
+        self.shared.measure_network.raise();
         self.shared.measure_io.raise();
         self.shared.publish.raise();
         self.shared.save.raise();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::expose::render::series_dropped;
 use crate::expose::telemetry::Telemetry;
 use crate::judge::findings::Facts;
-use crate::judge::{Evidence, assemble, open_files};
+use crate::judge::{Evidence, assemble, open_files, storage};
 use crate::measure::usage::MeterStats;
 use crate::model::Snapshot;
 
@@ -69,6 +69,7 @@ impl Shared {
         };
         let mut snapshot = assemble(evidence);
         open_files::attach(&mut snapshot, &state.open_files);
+        storage::attach(&mut snapshot, state.below.clone());
         state.memory.observe_states(&snapshot);
         snapshot
     }

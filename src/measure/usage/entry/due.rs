@@ -13,8 +13,10 @@ const RECONCILE_FIRST: u32 = 3;
 const MISSED: f64 = 0.001;
 /// Values are refreshed no sooner than after this part of the age asked for.
 const REFRESH_SHARE: u32 = 12;
-/// A full pass that costs less CPU seconds is as good as a refresh.
-const CHEAP: f64 = 0.000_3;
+/// They are wanted to be no older than this part of it: full passes have their turn all the same.
+const REFRESH_WANTED: u32 = 4;
+/// A full pass that costs less CPU seconds is as good as a refresh: one of some fifty files.
+const CHEAP: f64 = 0.000_1;
 
 impl Entry {
     /// Its full passes are to leave a tree.
@@ -56,7 +58,7 @@ impl Entry {
         let drift = &self.hot.drift;
         let latest = if drift.known() { RECONCILE_LATEST } else { RECONCILE_FIRST };
         let missed = (MISSED * self.hot.used as f64).max(4096.0) / drift.rate().max(1e-3);
-        (asked * latest).min(Duration::from_secs_f64(missed.min(1e9)).max(asked))
+        (asked * latest).min(Duration::from_secs_f64(missed.min(1e9)).max(asked / 2))
     }
 
     /// When the next full pass may begin or go on: half the age asked for after its last value, so
@@ -100,6 +102,12 @@ impl Entry {
             && self.refresh_ready_at(asked).is_some_and(|at| at <= now)
     }
 
+    /// Whether it may be refreshed together with another one: a little early, so that they come to
+    /// be due together.
+    pub(in super::super) fn refresh_together(&self, now: Instant, asked: Duration) -> bool {
+        self.refresh_ready(now + asked / REFRESH_SHARE / 4, asked)
+    }
+
     /// What could be done for it now: a full pass, a refresh, or one of both.
     pub(in super::super) fn candidates(
         &self,
@@ -128,7 +136,7 @@ impl Entry {
             refresh: true,
             first: None,
             attained: 0,
-            age: part(self.age(now), asked),
+            age: part(self.age(now), asked / REFRESH_WANTED),
             cost: self.refresh_cost().unwrap_or(self.cost),
             weight: self.weight,
         });
@@ -163,7 +171,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::measure::usage::hot::{Drift, Recorder, Tree, WINDOW};
     use crate::measure::usage::target::{How, Target};
+    use crate::measure::usage::walk::{Progress, Walk};
     use crate::model::{SandboxKey, SourceKind, Subject};
 
     fn subject() -> Subject {
@@ -204,5 +214,65 @@ mod tests {
         let mut entry = entry(Kind::OwnWalk, now);
         entry.succeeded(now);
         assert_eq!(entry.ready_at(asked), now + asked * 5);
+    }
+
+    /// A tree of one empty directory.
+    fn tree() -> Box<Tree> {
+        let dir = tempfile::tempdir().unwrap();
+        let recorder = Recorder::new(&[], WINDOW, 1 << 20);
+        let mut walk = Walk::new(dir.path(), &[], &[]).recorded(recorder);
+        while let Progress::More = walk.advance(100) {}
+        walk.take_recorder().unwrap().finish().unwrap()
+    }
+
+    #[test]
+    fn refreshes_where_they_buy_more_than_full_passes() {
+        let (now, asked) = (Instant::now(), Duration::from_secs(60));
+        let mut entry = entry(Kind::Walk, now);
+        entry.succeeded(now);
+        entry.cost = 1.0;
+        (entry.hot.cost, entry.hot.used, entry.hot.full) = (Some(0.02), 60_000_000, Some(now));
+        assert!(!entry.incremental(), "nothing is remembered");
+        entry.hot.tree = Some(tree());
+        assert!(entry.incremental());
+        // Five seconds apart; what they miss is found out early, then seldom.
+        assert_eq!(entry.ready_at(asked), now + Duration::from_secs(5));
+        assert_eq!(entry.full_interval(asked), asked * 3);
+        entry.hot.drift.reconciled(0, asked);
+        assert_eq!(entry.full_interval(asked), asked * 10);
+        // A thousandth of the value is missed within a hundred seconds.
+        entry.hot.pace = 1e6;
+        entry.hot.drift = Drift::default();
+        entry.hot.drift.reconciled(60_000, Duration::from_secs(100));
+        assert_eq!(entry.full_interval(asked).as_secs(), 100);
+        entry.hot.drift.reconciled(u64::MAX / 2, asked);
+        assert!(!entry.incremental(), "next to everything is missed");
+        assert_eq!(entry.ready_at(asked), now + asked / 2);
+        entry.hot.drift = Drift::default();
+        entry.hot.cost = Some(0.5);
+        assert!(!entry.incremental(), "it costs as much as half a pass");
+        (entry.hot.cost, entry.stretch) = (Some(0.02), 60);
+        assert!(!entry.incremental(), "a quota is read");
+    }
+
+    #[test]
+    fn both_kinds_of_pass_have_their_turn() {
+        let (now, asked) = (Instant::now(), Duration::from_secs(60));
+        let mut entry = entry(Kind::Walk, now);
+        entry.succeeded(now);
+        entry.cost = 1.0;
+        (entry.hot.cost, entry.hot.full, entry.hot.tree) = (Some(0.02), Some(now), Some(tree()));
+        let kinds = |after: Duration| -> Vec<(bool, f64)> {
+            let at = now + after;
+            entry.candidates(7, at, asked).map(|c| (c.refresh, c.age)).collect()
+        };
+        assert_eq!(kinds(Duration::from_secs(4)), []);
+        assert_eq!(kinds(Duration::from_secs(6)), [(true, 0.4)]);
+        assert_eq!(kinds(asked * 3), [(false, 1.0), (true, 12.0)]);
+        // What is due for a pass is due, however often it was refreshed meanwhile.
+        entry.last_good = Some(now + asked * 3);
+        let all: Vec<bool> =
+            entry.candidates(7, now + asked * 3, asked).map(|c| c.refresh).collect();
+        assert_eq!(all, [false]);
     }
 }

@@ -67,6 +67,8 @@ pub fn untold(old: &Tree, new: &Tree) -> bool {
 pub struct Drift {
     /// Bytes a second, of each.
     rates: VecDeque<f64>,
+    /// The same, of the last ones.
+    lately: f64,
 }
 
 impl Drift {
@@ -75,7 +77,9 @@ impl Drift {
         if self.rates.len() == REMEMBERED {
             self.rates.pop_front();
         }
-        self.rates.push_back(bytes as f64 / passed.as_secs_f64().max(1.0));
+        let rate = bytes as f64 / passed.as_secs_f64().max(1.0);
+        self.lately = if self.known() { f64::midpoint(self.lately, rate) } else { rate };
+        self.rates.push_back(rate);
     }
 
     /// Whether anything is known.
@@ -83,21 +87,22 @@ impl Drift {
         !self.rates.is_empty()
     }
 
-    /// Bytes a second that were missed, on the average of what is remembered.
+    /// Bytes a second that are likely to be missed: the average of what was, each time with half
+    /// the weight of the next, because what a full pass finds is followed from then on.
     pub fn rate(&self) -> f64 {
-        self.rates.iter().sum::<f64>() / self.rates.len().max(1) as f64
+        self.lately
     }
 
     /// By how much a value of `used` bytes may be off, `passed` after the last full pass: twice the
     /// fastest drift seen, what moved since the last look (`churn`: the tree goes on moving
     /// while it is looked at), and a thousandth of the value, because that nothing was missed
     /// lately does not prove that nothing is. Before the first reconciliation as much may have been
-    /// missed as was `seen` to change since the full pass. An estimate: how often it was too small
+    /// missed as was `unseen`, by what the caller makes of it. An estimate: how often it was too small
     /// is counted.
-    pub fn bound(&self, used: u64, churn: u64, seen: u64, passed: Duration) -> u64 {
+    pub fn bound(&self, used: u64, churn: u64, unseen: u64, passed: Duration) -> u64 {
         let fastest = self.rates.iter().copied().fold(0.0, f64::max);
         let missed = (2.0 * fastest * passed.as_secs_f64()).ceil() as u64;
-        let missed = if self.known() { missed } else { seen };
+        let missed = if self.known() { missed } else { unseen };
         let floor = ((used as f64 * FLOOR) as u64).max(LEAST);
         missed.saturating_add(churn).saturating_add(floor)
     }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::tree::{Dir, Hot, Tree};
 
 /// Hot files at most: this many, or an eighth of all.
-const LEAST_HOT: usize = 256;
+const LEAST_HOT: usize = 32;
 const HOT_SHARE: usize = 8;
 
 impl Tree {
@@ -35,6 +35,11 @@ impl Tree {
             }
         }
         self.prune();
+    }
+
+    /// There are about twice as many hot files as there is place for.
+    pub(super) fn crowded(&self) -> bool {
+        self.hot > 2 * LEAST_HOT.max(self.files / HOT_SHARE)
     }
 
     /// Keeps no more hot files than there is place for: those that changed last.

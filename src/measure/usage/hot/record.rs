@@ -100,11 +100,11 @@ impl Recorder {
         }
         let now = (tree.clock)();
         tree.add_entry(self.stack[depth], name, stat, now, None);
-        if tree.files % 4096 == 0 {
+        if tree.crowded() {
             tree.prune();
-            if tree.about_bytes() > tree.limit {
-                self.give_up();
-            }
+        }
+        if tree.files.is_multiple_of(4096) && tree.about_bytes() > tree.limit {
+            self.give_up();
         }
     }
 
@@ -123,6 +123,7 @@ impl Recorder {
             dir.linked.shrink_to_fit();
         }
         tree.dirs.shrink_to_fit();
+        tree.count_awake();
         // A second name in a directory that the walk left before the link was made is searched by
         // the first refresh; so is one outside, once.
         (tree.bytes() <= tree.limit).then_some(tree)

@@ -108,6 +108,7 @@ impl Tree {
                 let Cursor { churn, steps, .. } = std::mem::take(&mut self.cursor);
                 self.last_steps = steps;
                 self.prune();
+                self.count_awake();
                 Refreshed::Done { totals: self.totals(), churn: churn * 512 }
             }
             Err(Stale(why)) => Refreshed::Stale(why),

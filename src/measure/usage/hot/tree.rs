@@ -16,6 +16,8 @@ use super::refresh::Cursor;
 pub(super) const UNKNOWN: u64 = 0;
 /// A hot file is looked at again after this part of the time since it changed.
 const REST_SHARE: i32 = 8;
+/// Seconds after which the next refresh is reckoned with.
+const SOON: i32 = 5;
 
 /// What is asked of each inode.
 pub(super) const MASK: StatxFlags = StatxFlags::TYPE
@@ -135,6 +137,8 @@ pub struct Tree {
     pub(super) passed_over: u64,
     /// Bytes that it may take.
     pub(super) limit: usize,
+    /// Hot files that the next refresh is expected to look at.
+    pub(super) awake: usize,
     /// When the last refresh began, in seconds after the tree was made.
     pub(super) refreshed: i32,
     /// The wall clock, in seconds since 1970.
@@ -166,6 +170,7 @@ impl Tree {
             noatime: true,
             passed_over: 0,
             limit,
+            awake: 0,
             refreshed: 0,
             clock,
             unsure: false,
@@ -188,9 +193,16 @@ impl Tree {
     pub fn looks(&self) -> usize {
         if self.is_told() {
             // Each in another directory.
-            return 1 + 3 * self.hot;
+            return 1 + 3 * self.awake;
         }
-        self.hot + 2 * (self.dirs.len() - self.free.len())
+        self.awake + 2 * (self.dirs.len() - self.free.len())
+    }
+
+    /// Counts the hot files that the next refresh will look at, if it comes soon.
+    pub(super) fn count_awake(&mut self) {
+        let soon = self.seconds() + SOON;
+        let hot = self.dirs.iter().flatten().flat_map(|dir| &dir.hot);
+        self.awake = hot.filter(|file| !file.rests(soon)).count();
     }
 
     /// Part of a full pass that a refresh is expected to cost: what it looks at over what there is.

@@ -37,7 +37,7 @@ impl Scheduler {
             .iter()
             .filter(|(other, entry)| {
                 let same = **other != id && entry.device == device;
-                same && !entry.in_flight && entry.refresh_ready(now, asked)
+                same && !entry.in_flight && entry.refresh_together(now, asked)
             })
             .map(|(other, entry)| (entry.last_good, *other))
             .collect();

@@ -72,8 +72,12 @@ impl Scheduler {
             Refreshed::Done { totals, churn } => (totals, churn),
         };
         let passed = now.saturating_duration_since(slice.tree.made());
-        let bound = hot.drift.bound(totals.used_bytes, churn, hot.seen, passed);
         hot.seen = hot.seen.saturating_add(churn);
+        // As much again for the files that are followed, and as much each for those that changed as
+        // lately and are not.
+        let (followed, others) = (slice.tree.hot_files() as u64, slice.tree.passed_over());
+        let unseen = hot.seen.saturating_mul(1 + others / followed.max(1));
+        let bound = hot.drift.bound(totals.used_bytes, churn, unseen, passed);
         let seconds = hot.began.take().map_or(0.0, |began| (now - began).as_secs_f64());
         (hot.bound, hot.cost) = (Some(bound), Some(hot.spent));
         (hot.used, hot.tree) = (totals.used_bytes, Some(slice.tree));

@@ -21,6 +21,7 @@ impl Scheduler {
         if !self.flights.is_empty() {
             wait = Duration::from_millis(20);
         }
+        let mut wait_first = wait;
         let mut ready: Vec<Candidate> = Vec::new();
         for (&id, entry) in &self.entries {
             if entry.in_flight || in_flight.contains(&entry.device) {
@@ -29,6 +30,9 @@ impl Scheduler {
             let at = entry.ready_at(max_age);
             if at > now {
                 wait = wait.min(at - now);
+                if entry.last_good.is_none() {
+                    wait_first = wait_first.min(at - now);
+                }
             } else {
                 ready.extend(entry.candidates(id, now, max_age));
             }
@@ -41,13 +45,15 @@ impl Scheduler {
                 return Ok((chosen, false));
             }
             wait = wait.min(self.bootstrap.wait());
+            wait_first = wait_first.min(self.bootstrap.wait());
         }
         let oldest = self.oldest_credit > 0.0;
         if let Some(chosen) = order::again(&ready, oldest) {
             if self.steady.open() {
                 return Ok((chosen, oldest));
             }
-            wait = wait.min(self.steady.wait());
+            // Until there is something to spend, it is of no use that more become ready.
+            wait = wait_first.min(self.steady.wait());
         }
         Err(wait.max(Duration::from_millis(1)))
     }

@@ -34,7 +34,7 @@ pub fn run(report: &mut Report) {
 fn compare(report: &mut Report, fstype: &str, top: &Path) {
     let (dir, empty) = (sandbox(top), made(top, "empty"));
     let guard = Guard::new(Roots::default(), Duration::from_secs(20));
-    let probe = Probe::find(&guard, &target(&dir), &dir).expect("project quotas are on");
+    let probe = Probe::at(&guard, &target(&dir)).expect("project quotas are on");
     let (bytes, files) = du(&dir);
     let record = probe.read().expect("a record");
     report.equal("the same numbers", (record.used_bytes, record.files), (bytes, Some(files)));

@@ -98,9 +98,9 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         fact("volumes", inventory.volumes.len().to_string());
         fact("sandboxes", inventory.sandboxes.len().to_string());
     }
+    let project_ids = check_project_ids(&loaded.config, inventory, &guard);
+    let fanotify = check_fanotify(&loaded.config, inventory, &guard);
     let judged = once::judge_unmeasured(&loaded.config, &roots, &guard, found);
-    let project_ids = check_project_ids(&loaded.config, &judged.inventory, &guard);
-    let fanotify = check_fanotify(&loaded.config, &judged.inventory, &guard);
     for source in judged.inventory.sources.iter().chain(&project_ids).chain(&fanotify) {
         report.ok &= matches!(source.health, SourceHealth::Ok | SourceHealth::Absent);
         report.sources.push(Source {

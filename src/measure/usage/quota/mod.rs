@@ -112,6 +112,12 @@ impl Probe {
         })
     }
 
+    /// The same for a target that no symbolic link leads to.
+    pub fn at(guard: &Guard, target: &Target) -> Option<Self> {
+        let real = Real { root: target.path.clone(), extra: target.extra.clone() };
+        Self::find(guard, target, &real)
+    }
+
     /// Reads the record. Opens and closes the subject's root; to be called on a guarded thread.
     pub fn read(&self) -> Result<Record, NoRecord> {
         let (root, id, device) = self.tagged()?;

@@ -30,29 +30,12 @@ enum Variant {
 
 type Work = fn(&Path);
 
-const WORKS: [(&str, Work); 6] = [
-    ("4 KiB appended to one open file and synced", synced),
-    ("files of 64 KiB made, written, closed", unpack),
+const WORKS: [(&str, Work); 4] = [
     ("files made, 4 KiB written, closed, removed", churn),
     ("64 bytes appended to one open file", append),
     ("4 KiB written in place in one open file", in_place),
     ("files opened, 4 KiB appended, closed", reopen),
 ];
-
-fn synced(dir: &Path) {
-    let mut file = File::create(dir.join("journal")).unwrap();
-    for _ in 0..300 {
-        file.write_all(&[7; 4096]).unwrap();
-        file.sync_data().unwrap();
-    }
-}
-
-fn unpack(dir: &Path) {
-    let content = vec![7_u8; 65_536];
-    for n in 0..1000 {
-        File::create(dir.join(format!("file-{n}"))).unwrap().write_all(&content).unwrap();
-    }
-}
 
 fn churn(dir: &Path) {
     let block = [7_u8; 4096];

@@ -1,15 +1,18 @@
 //! What changed on one filesystem, by directory: bounded, and it says when it does not know.
 
 use std::collections::HashMap;
+use std::ffi::CStr;
 
 use super::super::hot::Hint;
 use super::decode::{Event, Key};
 use crate::host::sys::fanotify::mask;
 
-/// Directories that are remembered: about 150 bytes each with their names.
+/// Directories that are remembered: less than 100 bytes each, beside the names.
 const MOST_DIRECTORIES: usize = 32_768;
 /// Names that are remembered of one directory; with more it is read again whole.
 const MOST_NAMES: usize = 8;
+/// Bytes of all names together; past them directories are read again whole.
+const MOST_NAME_BYTES: usize = 2 << 20;
 /// Events after which the entries of a directory changed.
 const ENTRIES: u64 = mask::CREATE | mask::DELETE | mask::MOVED_FROM | mask::MOVED_TO;
 
@@ -19,6 +22,8 @@ pub struct Journal {
     now: u64,
     /// When each directory last changed, and everything that happened since it is in here.
     directories: HashMap<Key, (u64, Hint)>,
+    /// Bytes of the names in it.
+    name_bytes: usize,
     /// Before this moment nothing is known.
     known_since: u64,
     /// Times that events were lost.
@@ -45,14 +50,22 @@ impl Journal {
         let (at, changed) = self.directories.entry(*directory).or_insert(fresh);
         *at = self.now;
         let whole = what & (ENTRIES | mask::ONDIR) != 0;
-        match (name, changed) {
-            (Some(name), Hint::Files(names)) if !whole && names.len() < MOST_NAMES => {
-                if !names.iter().any(|known| **known == **name) {
-                    names.push((*name).into());
-                }
+        let Hint::Files(names) = changed else { return };
+        let name = name.filter(|_| !whole);
+        if name.is_some_and(|name| names.iter().any(|known| **known == *name)) {
+            return;
+        }
+        let length = name.map_or(usize::MAX, |name| name.to_bytes().len() + 1);
+        let room = MOST_NAME_BYTES.saturating_sub(self.name_bytes);
+        match name {
+            Some(name) if names.len() < MOST_NAMES && length <= room => {
+                self.name_bytes += length;
+                names.push(name.into());
             }
-            (Some(name), Hint::Files(names)) if !whole && names.iter().any(|n| **n == **name) => {}
-            (_, changed) => *changed = Hint::Directory,
+            _ => {
+                self.name_bytes -= bytes(names);
+                *changed = Hint::Directory;
+            }
         }
     }
 
@@ -60,6 +73,7 @@ impl Journal {
     pub fn lose(&mut self) {
         self.directories.clear();
         self.directories.shrink_to_fit();
+        self.name_bytes = 0;
         self.known_since = self.now;
     }
 
@@ -76,6 +90,11 @@ impl Journal {
     /// Forgets what nobody will ask for: everything until that moment.
     pub fn forget(&mut self, moment: u64) {
         self.directories.retain(|_, (at, _)| *at > moment);
+        let names = self.directories.values().map(|(_, hint)| match hint {
+            Hint::Files(names) => bytes(names),
+            Hint::Directory => 0,
+        });
+        self.name_bytes = names.sum();
     }
 
     /// Directories that are remembered.
@@ -89,10 +108,12 @@ impl Journal {
     }
 }
 
+fn bytes(names: &[Box<CStr>]) -> usize {
+    names.iter().map(|name| name.to_bytes().len() + 1).sum()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::ffi::CStr;
-
     use super::*;
 
     fn write(journal: &mut Journal, directory: u8, name: &CStr) {
@@ -148,5 +169,17 @@ mod tests {
         write(&mut journal, 9, c"one more");
         assert!(!journal.knows_since(0));
         assert!(journal.is_empty());
+        // Names as long as they can be, in as many directories as it takes.
+        let long = std::ffi::CString::new(vec![b'n'; 255]).expect("no NUL");
+        for n in 0..10_000_u32 {
+            let directory = Key::of(1, &n.to_ne_bytes());
+            let what = mask::CLOSE_WRITE;
+            journal.take(&Event::In { directory, name: Some(&long), what });
+        }
+        assert_eq!(journal.len(), 10_000);
+        assert_eq!(journal.name_bytes, MOST_NAME_BYTES);
+        assert_eq!(journal.since(0, Key::of(1, &9999_u32.to_ne_bytes())), Some(&Hint::Directory));
+        journal.forget(journal.now() - 1);
+        assert_eq!((journal.len(), journal.name_bytes), (1, 0));
     }
 }

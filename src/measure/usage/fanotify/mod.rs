@@ -49,11 +49,13 @@ pub const MASK: u64 = mask::CLOSE_WRITE
     | mask::ATTRIB
     | mask::ONDIR;
 /// Filesystems that are watched at most: each has a queue of its own in the kernel.
-const MOST_FILESYSTEMS: usize = 64;
+const MOST_FILESYSTEMS: usize = 16;
 /// Directories in a journal that are not worth the search for what can be forgotten.
 const FORGET_AT: usize = 1024;
 /// One read: some five hundred events.
 const BUFFER: usize = 64 * 1024;
+/// Reads that hold more than a queue can: whoever goes on meanwhile does not hold the reader up.
+const MOST_READS: usize = 256;
 
 /// The handle of an open directory as events name it; `None`: its filesystem has none.
 pub fn key(directory: impl AsFd) -> Option<Key> {
@@ -76,10 +78,10 @@ pub struct Watch {
 /// One filesystem.
 #[derive(Debug)]
 struct Group {
-    /// Shared, so that no call that takes a path is made under the lock.
-    fd: Arc<OwnedFd>,
+    /// Shared, so that no call that takes a path is made under the lock. Absent where it is not
+    /// trusted: then nothing is marked, and no writer pays.
+    fd: Option<Arc<OwnedFd>>,
     journal: Journal,
-    trusted: bool,
     /// Up to which moment each of those who ask knows it.
     readers: BTreeMap<u64, u64>,
     /// Directories in the journal at which what everybody knows is forgotten.
@@ -109,11 +111,9 @@ impl Watch {
         if overlay && self.proof.overlay != Some(true) {
             return None;
         }
-        let known =
-            lock(&self.groups).get(&device).map(|group| (Arc::clone(&group.fd), group.trusted));
+        let known = lock(&self.groups).get(&device).map(|group| group.fd.clone());
         let fd = match known {
-            Some((_, false)) => return None,
-            Some((fd, true)) => fd,
+            Some(fd) => fd?,
             None => self.begin(device, path)?,
         };
         // Unmounted and mounted again: the mark went with it.
@@ -150,25 +150,26 @@ impl Watch {
                 tracing::warn!(path = %place, %reason, "No use of fanotify on this filesystem")
             }
         }
-        let fd = Arc::new(fanotify::group().ok()?);
+        let fd = heard.ok().and_then(|()| fanotify::group().ok()).map(Arc::new);
         let group = Group {
-            fd: Arc::clone(&fd),
+            fd,
             journal: Journal::default(),
-            trusted: heard.is_ok(),
             readers: BTreeMap::new(),
             forget_at: FORGET_AT,
         };
-        let trusted = lock(&self.groups).entry(device).or_insert(group).trusted;
+        let fd = lock(&self.groups).entry(device).or_insert(group).fd.clone();
         self.wake();
-        trusted.then_some(fd)
+        fd
     }
 
     /// A full pass found what should have been told and was not: no trust any more.
     fn distrust(&self, device: u64) {
         if let Some(group) = lock(&self.groups).get_mut(&device)
-            && std::mem::replace(&mut group.trusted, false)
+            && group.fd.take().is_some()
         {
             group.journal.lose();
+            // The reader holds it while it waits.
+            self.wake();
             let (major, minor) = (device >> 32, device & 0xffff_ffff);
             tracing::warn!(
                 "Changes on the filesystem {major}:{minor} were never told: no use of fanotify \
@@ -180,7 +181,7 @@ impl Watch {
     /// What it does and did.
     pub fn stats(&self) -> WatchStats {
         let groups = lock(&self.groups);
-        let trusted = groups.values().filter(|group| group.trusted).count();
+        let trusted = groups.values().filter(|group| group.fd.is_some()).count();
         WatchStats {
             trusted,
             untrusted: groups.len() - trusted,
@@ -215,7 +216,7 @@ impl Listener {
     /// Whether the filesystem is still marked; to be called on a guarded thread.
     pub fn still_watched(&self) -> bool {
         let groups = lock(&self.watch.groups);
-        let fd = groups.get(&self.device).map(|group| Arc::clone(&group.fd));
+        let fd = groups.get(&self.device).and_then(|group| group.fd.clone());
         drop(groups);
         fd.is_some_and(|fd| fanotify::has_mark(fd.as_fd(), &self.path).unwrap_or(false))
     }
@@ -226,7 +227,7 @@ impl Listener {
         let mut groups = lock(&self.watch.groups);
         let group = groups.get_mut(&self.device)?;
         group.drain();
-        if !group.trusted || !group.journal.knows_since(self.moment) {
+        if group.fd.is_none() || !group.journal.knows_since(self.moment) {
             return None;
         }
         let shown = show(&group.journal, self.moment);
@@ -263,9 +264,10 @@ impl Group {
 
     /// Takes down everything that is in the kernel's queue.
     fn drain(&mut self) {
+        let Some(fd) = &self.fd else { return };
         let mut buffer = vec![0_u8; BUFFER];
-        loop {
-            let length = match retry_on_intr(|| read(&*self.fd, &mut buffer[..])) {
+        for _ in 0..MOST_READS {
+            let length = match retry_on_intr(|| read(&**fd, &mut buffer[..])) {
                 Ok(0) | Err(Errno::AGAIN) => return,
                 Ok(length) => length,
                 Err(_) => return self.journal.lose(),

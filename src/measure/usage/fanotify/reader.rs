@@ -46,7 +46,7 @@ pub(super) fn run(watch: &Watch, cpu_budget: f64) {
 /// Until there is something in a queue, or until woken.
 fn wait(watch: &Watch) {
     let fds: Vec<Arc<OwnedFd>> =
-        lock(&watch.groups).values().map(|group| Arc::clone(&group.fd)).collect();
+        lock(&watch.groups).values().filter_map(|group| group.fd.clone()).collect();
     let mut polled = vec![PollFd::new(&watch.wake, PollFlags::IN)];
     polled.extend(fds.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
     // Interrupted: looks in vain, once.

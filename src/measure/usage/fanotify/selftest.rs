@@ -23,6 +23,8 @@ use crate::host::sys::fanotify::{group, mark_filesystem, mask};
 /// Events are in the queue before the call that causes them returns.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// Where much is opened meanwhile, events of others may fill the queue.
+const ATTEMPTS: u32 = 3;
 /// Local filesystems: all that happens on them happens on this host. `linux/magic.h`.
 const LOCAL: [(i64, &str); 5] = [
     (0xEF53, "ext4"),
@@ -115,12 +117,14 @@ pub fn heard(path: &CStr) -> Result<(), String> {
         let names: Vec<&str> = LOCAL.iter().map(|(_, name)| *name).collect();
         return Err(format!("a filesystem of type {kind:#x}, none of {}", names.join(", ")));
     }
-    let mut listener = Ear::on_path(path, mask::OPEN | mask::ONDIR)?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = retry_on_intr(|| open(path, flags, Mode::empty())).map_err(told("open"))?;
-    let here = key(&fd).ok_or("it has no file handles")?;
-    if listener.hears(here, c".", mask::OPEN) {
-        return Ok(());
+    for _ in 0..ATTEMPTS {
+        let mut ear = Ear::on_path(path, mask::OPEN | mask::ONDIR)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = retry_on_intr(|| open(path, flags, Mode::empty())).map_err(told("open"))?;
+        let here = key(&fd).ok_or("it has no file handles")?;
+        if ear.hears(here, c".", mask::OPEN) {
+            return Ok(());
+        }
     }
     Err("it did not tell of a directory that was opened".to_owned())
 }

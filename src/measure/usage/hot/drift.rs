@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use super::tree::{FileRecord, Tree, UNKNOWN};
+use super::tree::{Dir, FileRecord, Tree, UNKNOWN};
 
 /// Reconciliations that are remembered.
 const REMEMBERED: usize = 8;
@@ -50,14 +50,15 @@ pub fn drift(old: &Tree, new: &Tree) -> u64 {
 /// `old` has [caught up](Tree::catch_up).
 pub fn untold(old: &Tree, new: &Tree) -> bool {
     let now: HashMap<u64, _> = new.dirs.iter().flatten().map(|dir| (dir.inode, dir)).collect();
-    let inodes = |files: &[FileRecord]| {
-        let mut inodes: Vec<u64> = files.iter().map(|file| file.inode).collect();
+    let inodes = |dir: &Dir| {
+        let files = dir.files.iter().map(|file| file.inode);
+        let mut inodes: Vec<u64> = files.chain(dir.linked.iter().copied()).collect();
         inodes.sort_unstable();
         inodes
     };
     old.dirs.iter().flatten().filter(|was| was.ctime != UNKNOWN).any(|was| {
         let Some(dir) = now.get(&was.inode).filter(|dir| dir.key == was.key) else { return false };
-        dir.ctime != was.ctime && inodes(&dir.files) != inodes(&was.files)
+        dir.ctime != was.ctime && inodes(dir) != inodes(was)
     })
 }
 

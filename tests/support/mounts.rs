@@ -40,6 +40,12 @@ impl Drop for Mounted {
     }
 }
 
+/// FUSE filesystems of this machine: those of tests beside this one too.
+pub fn fuse_mounts() -> usize {
+    let table = std::fs::read_to_string("/proc/self/mountinfo").expect("the mount table");
+    table.lines().filter(|line| line.contains(" - fuse")).count()
+}
+
 /// `umount -l`: never waits for anybody.
 pub fn lazy_umount(path: &Path) {
     let _ = rustix::mount::unmount(path, rustix::mount::UnmountFlags::DETACH);

@@ -160,7 +160,10 @@ pub static FILESYSTEM_UNRESPONSIVE: Condition = Condition {
     hold_seconds: 30.0,
     summary: "Filesystem does not answer",
     description: "Filesystem {{ $labels.mount_point }} does not answer.",
-    expr: Some("plimsoll_filesystem_responsive == 0"),
+    expr: Some(
+        "plimsoll_filesystem_responsive == 0 unless on (job, instance, mount_point) \
+        plimsoll_network_filesystem_responsive",
+    ),
     meaning: "A call into the mount did not come back within `filesystems.timeout`. Tasks \
           that touch it hang and cannot be killed. Plimsoll shows its last values and \
           waits with one thread at most.",

@@ -49,6 +49,7 @@ fn section(page: &mut String, condition: &Condition) {
         let value = Thresholds::default().get(threshold.key).unwrap_or_default();
         let number = |value: f64| match threshold.unit {
             Unit::Ratio => format!("{:.0} %", value * 100.0),
+            Unit::Seconds | Unit::Within if value.fract() > 0.0 => format!("{value}s"),
             Unit::Seconds | Unit::Within => spoken(value),
         };
         let _ = write!(

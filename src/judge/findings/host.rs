@@ -13,7 +13,13 @@ pub(super) fn filesystems(facts: &Facts<'_>, found: &mut Vec<Candidate>) {
         let mut tell = |condition, reason: String| {
             found.push(Candidate::new(condition, of_filesystem(sample), reason));
         };
-        if !sample.responsive {
+        let on_network = facts
+            .snapshot
+            .network
+            .iter()
+            .any(|other| other.device_number == sample.device_number && sample.remote);
+        // Told of its network filesystem, with the server's name.
+        if !sample.responsive && !on_network {
             let reason = format!("{} does not answer.", sample.device);
             tell(&conditions::FILESYSTEM_UNRESPONSIVE, reason);
         }

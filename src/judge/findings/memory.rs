@@ -102,6 +102,11 @@ impl FindingMemory {
         Some(Remembered { since, told: told || now - since >= candidate.condition.hold_seconds })
     }
 
+    /// Since when a condition is known to hold, if at all.
+    pub(super) fn since(&self, candidate: &Candidate) -> Option<Timestamp> {
+        self.before(&candidate.identity()).map(|before| before.since)
+    }
+
     fn before(&self, id: &str) -> Option<&Remembered> {
         self.entries.get(id).into_iter().chain(self.waiting.get(id)).min_by(|a, b| {
             let since = a.since.total_cmp(&b.since);
@@ -152,6 +157,7 @@ fn is_awaited(
         return false;
     };
     match conditions::find(&kind).map(|condition| condition.subject) {
+        Some(SubjectKind::NetworkFilesystem) => facts.snapshot.network.is_empty(),
         Some(SubjectKind::Filesystem) => facts.snapshot.filesystems.is_empty(),
         Some(subject) => unmeasured.contains(&(subject, values)),
         None => false,

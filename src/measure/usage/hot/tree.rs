@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustix::fs::{Statx, StatxFlags};
 
 use super::super::skip::{SkipTree, Step};
-use super::super::walk::Totals;
+use super::super::walk::{Newest, Totals};
 use super::refresh::Cursor;
 
 /// The change time of a directory that has to be read again whatever it says.
@@ -110,7 +110,7 @@ pub struct Tree {
     pub(super) links: HashMap<u64, Link>,
     pub(super) hot: usize,
     pub(super) files: usize,
-    pub(super) newest_mtime: Option<f64>,
+    pub(super) newest_mtime: Option<Newest>,
     /// Paths that were left alone when it was recorded.
     pub(super) skipped: Vec<PathBuf>,
     pub(super) made: Instant,
@@ -286,8 +286,7 @@ impl Tree {
     }
 
     pub(super) fn see(&mut self, stat: &Statx) {
-        let mtime = stat.stx_mtime.tv_sec as f64 + f64::from(stat.stx_mtime.tv_nsec) / 1e9;
-        self.newest_mtime = Some(self.newest_mtime.map_or(mtime, |newest| newest.max(mtime)));
+        self.newest_mtime = Newest::merged(self.newest_mtime, Some(Newest::of(stat)));
     }
 
     pub(super) fn release_link(&mut self, inode: u64) {

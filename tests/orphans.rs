@@ -211,7 +211,7 @@ fn an_orphan_shows_who_holds_it_open_and_nothing_is_to_be_removed_meanwhile() {
         "plimsoll_volume_open_files{{source=\"mesos\",role=\"analytics\",volume=\"{LOST}\",disk=\"ROOT\"}}"
     );
     assert_eq!(value(&daemon.get("/metrics").body, &series), Some(3.0));
-    assert!(daemon.get("/").body.contains(&who.replace('(', "(")), "the status page says it");
+    assert!(daemon.get("/").body.contains(&who), "the status page says it");
     // It is only looked up where nobody claims the volume.
     let body = daemon.get("/metrics").body;
     assert_eq!(body.lines().filter(|l| l.starts_with("plimsoll_volume_open_files{")).count(), 1);
@@ -258,13 +258,22 @@ fn an_orphan_that_is_still_mounted_says_in_which_container() {
     let (sandbox, container) = host.sandbox_of("crash-1");
     let at = sandbox.join("store");
     fs::create_dir(&at).expect("make");
-    let _mount = Mounted::bind(&host.lost(), &at);
+    let mount = Mounted::bind(&host.lost(), &at);
     let row = host.orphan();
     assert_eq!(row["mounts"][0]["container"], json!(container), "{row:#}");
     assert_eq!(row["mounts"][0]["mount_point"], json!(at.display().to_string()));
     let next = row["next"].as_str().expect("advice");
     assert!(next.contains(&format!("by container {container}")), "{next}");
     assert!(next.contains("remove nothing while it is mounted") && row["call"].is_null(), "{next}");
+    drop(mount);
+    // A part of it.
+    let part = host.lost().join("part");
+    fs::create_dir(&part).expect("make");
+    let _mount = Mounted::bind(&part, &at);
+    let row = host.orphan();
+    assert_eq!(row["mounted_below"], json!([at.display().to_string()]), "{row:#}");
+    let next = row["next"].as_str().expect("advice");
+    assert!(next.contains("a mount of a part of it") && row["call"].is_null(), "{next}");
     let table = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
         .args(["orphans", "--config.file"])
         .arg(host.config())

@@ -105,6 +105,7 @@ pub(super) fn orphans(global: &GlobalArgs, args: &ListArgs) -> anyhow::Result<Ex
             row.orphan_reason.unwrap_or_default().to_string()
         }),
         Column::left("MOUNTED", |row: &OrphanRow<'_>| match row.mounts.first() {
+            None if !row.mounted_below.is_empty() => format!("in part, {}", row.mounted_below[0]),
             None => "no".to_string(),
             Some(mount) if mount.container.is_empty() => mount.mount_point.to_string(),
             Some(mount) => format!("{} in {}", mount.mount_point, mount.container),

@@ -15,4 +15,5 @@ mod table;
 
 pub use guard::{Guard, GuardError, Ticket, UnresponsiveMount};
 pub use mounts::{MountEntry, MountTable};
+pub use resolve::Resolution;
 pub use roots::Roots;

@@ -91,9 +91,11 @@ fn volumes(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>) {
     let mut found: Vec<(&VolumeView, &FilesystemDevice)> = Vec::new();
     for view in &plan.volumes {
         let device = view.filesystem.as_deref().and_then(|point| devices.get(point)).copied();
-        // Without a sysfs to tell, there is nothing to say of each volume.
+        // Without a sysfs to tell there is nothing to say of each volume, and of those on a network
+        // the families of network filesystems tell.
         let told = |device: &&FilesystemDevice| {
-            device.top().is_some_and(|top| top.kind != DeviceKind::Unknown)
+            let kind = device.top().map(|top| top.kind);
+            !matches!(kind, None | Some(DeviceKind::Unknown | DeviceKind::Network))
         };
         let Some(device) = device.filter(told) else { continue };
         let key = &view.volume.key;

@@ -49,6 +49,8 @@ pub struct OrphanRow<'a> {
     pub last_used_timestamp_seconds: Option<f64>,
     /// Where it is still mounted.
     pub mounts: Vec<MountRow<'a>>,
+    /// Where a part of it is mounted.
+    pub mounted_below: Vec<Cow<'a, str>>,
     /// Files in it that processes hold open; absent where that is not known of all of them.
     pub open_files: Option<u64>,
     /// Why it is not, if so.
@@ -120,6 +122,7 @@ impl<'a> OrphanRow<'a> {
         "unclaimed_since_timestamp_seconds",
         "last_used_timestamp_seconds",
         "mounts",
+        "mounted_below",
         "open_files",
         "open_files_error",
         "held_by",
@@ -153,6 +156,12 @@ impl<'a> OrphanRow<'a> {
             unclaimed_since_timestamp_seconds: view.history.unclaimed_since,
             last_used_timestamp_seconds: view.history.last_used,
             mounts: volume.mounts.iter().map(MountRow::from).collect(),
+            mounted_below: match open {
+                Some(OpenFiles::LookedUp(held)) => {
+                    held.mounted_below.iter().map(|path| display(path)).collect()
+                }
+                _ => Vec::new(),
+            },
             open_files: open.and_then(OpenFiles::files),
             open_files_error: open.and_then(OpenFiles::unknown),
             held_by: open.map_or(&[][..], OpenFiles::users).iter().map(Into::into).collect(),

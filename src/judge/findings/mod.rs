@@ -119,11 +119,11 @@ pub fn at_once_since(facts: &Facts<'_>, remembered: &FindingMemory) -> Vec<Findi
             && candidate.condition.hold_seconds <= ONE_LOOK_SECONDS
     });
     let since = |candidate: &Candidate| remembered.since(candidate).unwrap_or(facts.now);
-    let findings = now.map(|candidate| {
+    let told = now.map(|candidate| {
         let since = since(&candidate).min(facts.now);
         candidate.finding(since)
     });
-    in_order(given_way(findings.collect()))
+    in_order(given_way(told.collect()))
 }
 
 /// Leaves out what another finding of the same subject says, and more.

@@ -69,7 +69,8 @@ impl NetworkMeter {
         }
         self.namespaces.refresh(guard, inventory, &table);
         for (container, _, entry) in self.namespaces.found.private.values() {
-            if !readers::is_storage(&entry.fstype) {
+            // The host may have mounted it since the containers' tables were read.
+            if !readers::is_storage(&entry.fstype) || of_host.contains_key(&entry.device) {
                 continue;
             }
             let place = format!("{container}:{}", text::path_value(&entry.mount_point));

@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::host::errno::{self, Outcome};
 use crate::host::{MountEntry, source};
-use crate::model::{
-    BytesMoved, NetworkFilesystem, NetworkTransport, OperationStats, SESSION, SourceHealth,
-};
+use crate::model::{BytesMoved, NetworkFilesystem, NetworkTransport, OperationStats, SESSION};
 
 use super::mountstats::{self, NfsMount};
 use super::report::Reading;
@@ -209,7 +207,7 @@ pub(super) fn fuse(filesystems: &mut [&mut NetworkFilesystem], sysfs: &Path) -> 
         match std::fs::read_to_string(path.join("waiting")) {
             Ok(text) => filesystem.waiting = text.trim().parse().ok(),
             Err(error) if errno::outcome_of(&error) == Outcome::Gone => {
-                if !connections.join(".").exists() || is_empty(&connections) {
+                if is_empty(&connections) {
                     reading = Reading::absent(
                         "network_fuse",
                         &connections,
@@ -231,8 +229,8 @@ fn is_empty(directory: &Path) -> bool {
 }
 
 /// Reads what the CephFS client counts, where debugfs may be read and it is clear which client
-/// belongs to which mount: by the cluster's id in the mount's source, or because there is but one
-/// of each.
+/// belongs to which mount: by the cluster's id in the mount's source, or because but one of each is
+/// left.
 pub(super) fn ceph(filesystems: &mut [&mut NetworkFilesystem], sysfs: &Path) -> Reading {
     let root = sysfs.join("kernel/debug/ceph");
     let clients: Vec<PathBuf> = match std::fs::read_dir(&root) {
@@ -244,23 +242,36 @@ pub(super) fn ceph(filesystems: &mut [&mut NetworkFilesystem], sysfs: &Path) -> 
             return Reading::absent("network_ceph", &root, &what, hint);
         }
     };
-    let of_cluster = |filesystem: &NetworkFilesystem| -> Vec<&PathBuf> {
-        let id = filesystem.key.server.split('.').next().unwrap_or_default();
-        let named = |client: &&PathBuf| {
-            let name = client.file_name().map(|name| name.to_string_lossy().into_owned());
-            !id.is_empty() && name.is_some_and(|name| name.split('.').next() == Some(id))
-        };
-        let own: Vec<_> = clients.iter().filter(named).collect();
-        if own.is_empty() { clients.iter().collect() } else { own }
+    let cluster = |client: &Path| {
+        let name = client.file_name()?.to_str()?;
+        Some(name.split('.').next()?.to_owned())
     };
-    let claims: Vec<Vec<&PathBuf>> = filesystems.iter().map(|found| of_cluster(found)).collect();
-    for (index, filesystem) in filesystems.iter_mut().enumerate() {
-        let [client] = claims[index].as_slice() else { continue };
-        if claims.iter().filter(|other| other.contains(client)).count() == 1 {
+    let mut left = clients;
+    let mut nameless = Vec::new();
+    for filesystem in filesystems.iter_mut() {
+        let Some(id) = cluster_id(&filesystem.key.server).map(str::to_owned) else {
+            nameless.push(filesystem);
+            continue;
+        };
+        let (own, others): (Vec<_>, Vec<_>) =
+            left.into_iter().partition(|client| cluster(client).as_ref() == Some(&id));
+        left = others;
+        // Two clients of one cluster: which of them it is cannot be told.
+        if let [client] = own.as_slice() {
             ceph_client(filesystem, client);
         }
     }
+    if let ([filesystem], [client]) = (nameless.as_mut_slice(), left.as_slice()) {
+        ceph_client(filesystem, client);
+    }
     Reading::good("network_ceph", &root)
+}
+
+/// The cluster's id (a UUID) that `FSID.FSNAME` begins with.
+fn cluster_id(server: &str) -> Option<&str> {
+    let id = server.split('.').next()?;
+    let of_uuid = |c: char| c.is_ascii_hexdigit() || c == '-';
+    (id.len() == 36 && id.chars().all(of_uuid)).then_some(id)
 }
 
 fn ceph_client(filesystem: &mut NetworkFilesystem, client: &Path) {
@@ -351,13 +362,4 @@ pub(super) fn is_storage(fstype: &str) -> bool {
 /// Served by the kernel's NFS client.
 pub(super) fn is_nfs(fstype: &str) -> bool {
     matches!(fstype, "nfs" | "nfs4")
-}
-
-impl Reading {
-    pub(super) fn with_malformed(mut self, lines: usize) -> Self {
-        if lines > 0 && self.report.health == SourceHealth::Ok {
-            self.degrade(lines);
-        }
-        self
-    }
 }

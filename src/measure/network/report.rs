@@ -48,7 +48,15 @@ impl Reading {
         reading
     }
 
-    pub(super) fn degrade(&mut self, lines: usize) {
+    /// The same, with so many lines that were not understood.
+    pub(super) fn with_malformed(mut self, lines: usize) -> Self {
+        if lines > 0 {
+            self.degrade(lines);
+        }
+        self
+    }
+
+    fn degrade(&mut self, lines: usize) {
         self.report.health = SourceHealth::Partial;
         let message = format!("{}: {lines} lines were not understood", self.report.target);
         let hint = "report it with the file and the kernel's version; the other lines are used";

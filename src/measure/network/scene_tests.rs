@@ -179,8 +179,10 @@ fn ceph_clients_belong_to_the_mount_of_their_cluster_and_sums_never_fall() {
     host.put(&format!("{client}/metrics/size"), fixture("ceph-size.txt"));
     host.put(&format!("{client}/osdc"), fixture("ceph-osdc.txt"));
     host.put(&format!("{client}/mdsc"), fixture("ceph-mdsc.txt"));
-    let other = "sys/kernel/debug/ceph/11111111-5645-4c46-8568-4c8f63db4c7f.client9";
-    host.put(&format!("{other}/osdc"), "REQUESTS 9 homeless 0\n");
+    for id in ["client8", "client9"] {
+        let other = format!("sys/kernel/debug/ceph/11111111-5645-4c46-8568-4c8f63db4c7f.{id}");
+        host.put(&format!("{other}/osdc"), "REQUESTS 9 homeless 0\n");
+    }
     let mut meter = NetworkMeter::default();
     let mut measure = |host: &Host| {
         meter.measure(
@@ -196,8 +198,11 @@ fn ceph_clients_belong_to_the_mount_of_their_cluster_and_sums_never_fall() {
     assert_eq!((ceph.waiting, ceph.operations["WRITE"].requests), (Some(3), 42));
     let before = ceph.operations["METADATA"].execute_seconds.expect("a sum");
     assert!((before - 104.0 * 0.004_740).abs() < 1e-9, "{before}");
-    // Which of two clients is behind a source that names no cluster cannot be told.
+    // Which of two clients is behind a source that names no cluster cannot be told; of one it can.
     assert_eq!(at(&report, "/mnt/old").waiting, None);
+    let gone = "sys/kernel/debug/ceph/11111111-5645-4c46-8568-4c8f63db4c7f.client8";
+    std::fs::remove_dir_all(host.dir.path().join(gone)).unwrap();
+    assert_eq!(at(&measure(&host), "/mnt/old").waiting, Some(9));
 
     // One request more, and a mean rounded down: less in the sum, not in the counter.
     let text = String::from_utf8(fixture("ceph-latency.txt")).unwrap();

@@ -53,7 +53,7 @@ pub(super) fn look(
         }
         // One that could not be read for another reason may hold anything as well.
         Err(error) => match outcome_of(&error) {
-            Outcome::Gone => None,
+            Outcome::Gone if !lives_on(&here) => None,
             _ if holds_nothing(&here) => None,
             _ => Some(Err(Denied)),
         },
@@ -202,21 +202,71 @@ fn cgroups(here: &Path) -> Vec<String> {
     paths
 }
 
+/// A process whose first thread has ended while others go on: it shows nothing under its own id.
+fn lives_on(here: &Path) -> bool {
+    small(&here.join("stat"))
+        .is_ok_and(|stat| Stat::parse(&stat).is_some_and(|stat| stat.ended && stat.threads > 1))
+}
+
 /// A thread of the kernel or a process that has ended: whatever keeps us from looking, there is
-/// nothing. Source: `proc_pid_stat(5)`, `PF_KTHREAD` of `linux/sched.h`.
+/// nothing.
 fn holds_nothing(here: &Path) -> bool {
-    const KERNEL_THREAD: u64 = 0x0020_0000;
     let Ok(stat) = small(&here.join("stat")) else { return true };
-    // The name before may hold anything, a parenthesis too.
-    let Some(end) = stat.iter().rposition(|&byte| byte == b')') else { return false };
-    let rest = String::from_utf8_lossy(&stat[end + 1..]).into_owned();
-    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-    let flags: Option<u64> = fields.get(6).and_then(|flags| flags.parse().ok());
-    matches!(fields.first(), Some(&("Z" | "X"))) || flags.is_some_and(|f| f & KERNEL_THREAD != 0)
+    Stat::parse(&stat).is_some_and(|stat| stat.kernel || (stat.ended && stat.threads <= 1))
+}
+
+/// What of `/proc/PID/stat` tells whether there is anything to look at. Source: `proc_pid_stat(5)`.
+#[derive(Debug, PartialEq, Eq)]
+struct Stat {
+    /// A zombie, or dead.
+    ended: bool,
+    /// A thread of the kernel (`PF_KTHREAD` of `linux/sched.h`).
+    kernel: bool,
+    threads: u64,
+}
+
+impl Stat {
+    fn parse(stat: &[u8]) -> Option<Self> {
+        const KERNEL_THREAD: u64 = 0x0020_0000;
+        // The name before may hold anything, a parenthesis too.
+        let end = stat.iter().rposition(|&byte| byte == b')')?;
+        let rest = std::str::from_utf8(&stat[end + 1..]).ok()?;
+        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+        Some(Self {
+            ended: matches!(*fields.first()?, "Z" | "X"),
+            kernel: number(6)? & KERNEL_THREAD != 0,
+            threads: number(17)?,
+        })
+    }
 }
 
 fn small(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MOST_SMALL).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_nothing_to_look_at() {
+        let stat = |text: &str| Stat::parse(text.as_bytes());
+        let rest = "0 0 0 0 0 0 0 20 0";
+        let kernel = format!("2 (kthreadd) S 0 0 0 0 -1 2129984 0 {rest} 1 0 9");
+        let expected = Stat { ended: false, kernel: true, threads: 1 };
+        assert_eq!(stat(&kernel), Some(expected));
+        let odd = format!("7 (a) S 1) Z 1 7 7 0 -1 4227084 0 {rest} 3 0 9");
+        assert_eq!(stat(&odd), Some(Stat { ended: true, kernel: false, threads: 3 }));
+        for malformed in ["", "7 (a", "7 (a) S", "7 (a) S 1 7 7 0 -1 x", &odd[..40]] {
+            assert_eq!(stat(malformed), None, "{malformed}");
+        }
+        // Ourselves, as the kernel says it.
+        let own = Stat::parse(&fs::read("/proc/self/stat").expect("read")).expect("it reads");
+        assert!(!own.ended && !own.kernel && own.threads >= 1);
+        assert!(!lives_on(Path::new("/proc/self")) && !holds_nothing(Path::new("/proc/self")));
+        assert!(holds_nothing(Path::new("/proc/self/none")));
+    }
 }

@@ -85,7 +85,8 @@ fn count(telemetry: &Telemetry, before: &MeterStats, now: &MeterStats) {
     }
     telemetry.usage_backlog(now.debt_seconds, now.pending);
     let exceeded = now.bound_exceeded_total.saturating_sub(before.bound_exceeded_total);
-    telemetry.usage_bound_exceeded(exceeded);
+    let checked = now.bound_checked_total.saturating_sub(before.bound_checked_total);
+    telemetry.usage_bound(checked, exceeded);
     telemetry.usage_remembered(now.remembered_bytes, now.remembered, now.unremembered);
     telemetry.usage_throttled(now.throttled);
 }

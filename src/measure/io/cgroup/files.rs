@@ -165,6 +165,9 @@ impl GroupFiles {
                 )
             }
         };
+        if !bytes.path().exists() {
+            return Err(Lost::Gone);
+        }
         let mut group = Self {
             version,
             directory: directory.to_path_buf(),

@@ -55,9 +55,8 @@ impl Book {
         self.snapshot = None;
     }
 
-    pub(in super::super) fn used(&self, subject: &Subject) -> Option<(u64, Timestamp)> {
-        let sample = self.records.get(subject)?.measured.sample.as_ref()?;
-        Some((sample.used_bytes, sample.measured_at))
+    pub(in super::super) fn used(&self, subject: &Subject) -> Option<u64> {
+        Some(self.records.get(subject)?.measured.sample.as_ref()?.used_bytes)
     }
 
     /// Whether a pass of this subject failed already.

@@ -164,6 +164,20 @@ async fn the_api_is_json_and_unknown_paths_list_what_there_is() {
 }
 
 #[tokio::test]
+async fn the_api_says_when_its_snapshot_was_made() {
+    let server = start(sample_snapshot::well(), |_| ()).await;
+    let made = |answer: &Answer| answer.header("last-modified").map(str::to_owned);
+    // Of sample_snapshot::NOW.
+    let time = Some("Sat, 22 Nov 2025 20:32:30 GMT".to_owned());
+    assert_eq!(made(&server.ask("GET", "/api/v1/volumes", "").await), time);
+    assert_eq!(made(&server.ask("HEAD", "/api/v1/agent", "").await), time);
+    // A scrape has counters of its own moment in it.
+    assert_eq!(made(&server.ask("GET", "/metrics", "").await), None);
+    let server = start(Snapshot::default(), |_| ()).await;
+    assert_eq!(made(&server.ask("GET", "/api/v1/volumes", "").await), None);
+}
+
+#[tokio::test]
 async fn ready_after_the_first_inventory() {
     let server = start(Snapshot::default(), |_| ()).await;
     assert_eq!(server.ask("GET", "/-/healthy", "").await.status, 200);

@@ -288,6 +288,10 @@ fn summary(picture: &Picture) -> String {
         let count = picture.findings.iter().filter(|one| one.severity() == severity).count();
         format!("{count} {}", severity.as_str())
     });
+    if picture.volumes.is_empty() && picture.sandboxes.is_empty() {
+        let found = "no volume and no sandbox was found: plimsoll check says where it was looked";
+        return format!("{}; {found}", severities.join(", "));
+    }
     let volumes = |state: &str| picture.volumes.iter().filter(|row| row.state == state).count();
     let live = picture.sandboxes.iter().filter(|row| row.state == "live").count();
     format!(

@@ -152,7 +152,7 @@ impl State {
             KeyCode::Char('r') => {
                 let look = self.look_mut();
                 look.reverse = !look.reverse;
-                self.to_the_top();
+                self.begin_at_the_top();
             }
             KeyCode::Char('s') => {
                 let next = self.look().sort.next(self.view);
@@ -199,12 +199,12 @@ impl State {
         if sort.fits(self.view) {
             let look = self.look_mut();
             (look.sort, look.reverse) = (sort, false);
-            self.to_the_top();
+            self.begin_at_the_top();
         }
     }
 
     /// Another order is wanted for what stands first in it.
-    fn to_the_top(&mut self) {
+    fn begin_at_the_top(&mut self) {
         let look = self.look_mut();
         (look.chosen, look.cursor, look.top) = (None, 0, 0);
     }

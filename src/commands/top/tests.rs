@@ -321,6 +321,12 @@ fn answers_of_other_versions_are_read_as_far_as_they_go() {
     for view in View::ALL {
         assert!(!lines(&known, &mut state(view), (100, 30)).is_empty());
     }
+    let none = Known {
+        picture: Some((picture(&Snapshot::default()), Origin::Own(None))),
+        ..Known::default()
+    };
+    let text = screen::once(&none, &state(View::Volumes), &View::ALL, None, NOW);
+    assert!(text.contains("no volume and no sandbox was found: plimsoll check says"), "{text}");
     let mut broken = bodies.clone();
     broken[1] = b"<html>".to_vec();
     let error = Picture::parse(NOW, &broken).unwrap_err();

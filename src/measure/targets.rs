@@ -21,7 +21,10 @@ pub fn plan(inventory: &Inventory, mounts: &MountTable, roots: &Roots) -> Vec<Ta
         remote: mounts.containing(path).is_some_and(|entry| entry.remote()),
     };
     let volumes = inventory.volumes.iter().filter_map(|volume| {
-        let path = volume.path.as_deref().filter(|_| volume.presence == Presence::Present)?;
+        // The place where a network filesystem is mounted only while somebody uses it holds nothing.
+        let here = volume.presence == Presence::Present
+            && (volume.engine.is_none() || volume.remote.is_none());
+        let path = volume.path.as_deref().filter(|_| here)?;
         let subject = Subject::Volume(volume.key.clone());
         Some(target(subject, path, &[], volume.own_filesystem))
     });

@@ -6,6 +6,7 @@
 //! Two customs hold everywhere: `Option` means *absent* (not known, does not apply) and zero
 //! means zero; a measurement that failed is an error beside the last good value, never a number.
 
+mod engine;
 mod finding;
 mod growth;
 mod history;
@@ -16,6 +17,7 @@ mod sandbox;
 mod snapshot;
 mod volume;
 
+pub use engine::{EngineContainer, EngineVolume};
 pub use finding::{Finding, FindingSubject, Severity, SubjectKind};
 pub use growth::{FullBy, Growth};
 pub use history::{History, Peak, QuotaChange, RoleOwners};

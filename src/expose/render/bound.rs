@@ -202,10 +202,13 @@ impl Candidate<'_> {
         match self {
             Self::Volume(view) => {
                 let over = usize::from(view.history.over_quota_since.is_some());
-                VOLUME_SERIES + over + view.volume.holders.len() + limits(&view.measured)
+                let labels = view.volume.engine.as_ref().map_or(0, |engine| engine.labels.len());
+                VOLUME_SERIES + over + labels + view.volume.holders.len() + limits(&view.measured)
             }
             Self::Sandbox(view) => {
+                let labels = view.sandbox.engine.as_ref().map_or(0, |engine| engine.labels.len());
                 SANDBOX_SERIES
+                    + labels
                     + limits(&view.measured)
                     + usize::from(view.history.over_quota_since.is_some())
             }
@@ -249,7 +252,10 @@ pub fn has_own_series(view: &SandboxView) -> bool {
         SandboxState::Live | SandboxState::Standalone => true,
         SandboxState::Missing => view.sandbox.running == Some(true),
         SandboxState::Unknown => !view.sandbox.completed,
-        SandboxState::AwaitingGc | SandboxState::Abandoned | SandboxState::Leaked => false,
+        SandboxState::AwaitingGc
+        | SandboxState::Abandoned
+        | SandboxState::Leaked
+        | SandboxState::Exited => false,
     }
 }
 

@@ -36,6 +36,8 @@ fn volume(id: &str, claims: Claims) -> Volume {
         mounts: vec![],
         created: Some(NOW - 1e6),
         unused_after: None,
+        remote: None,
+        engine: None,
     }
 }
 
@@ -87,6 +89,7 @@ fn sandbox(executor: &str) -> Sandbox {
         completed: false,
         extra_paths: vec![],
         modified: Some(NOW - 1e6),
+        engine: None,
     }
 }
 
@@ -698,6 +701,7 @@ fn what_is_well_or_only_seems_ill_stays_silent() {
                     completed: true,
                     running: Some(false),
                     modified: Some(NOW + 14.0 * 86_400.0),
+                    engine: None,
                     ..sandbox("a")
                 },
                 11 * GIB,

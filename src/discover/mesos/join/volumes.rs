@@ -211,6 +211,8 @@ fn known(
         mounts: Vec::new(),
         created,
         unused_after: None,
+        remote: None,
+        engine: None,
         key,
     }
 }
@@ -240,6 +242,8 @@ fn unknown(
         mounts: Vec::new(),
         created: dir.dir.born.or(Some(dir.dir.modified)),
         unused_after: None,
+        remote: None,
+        engine: None,
     }
 }
 
@@ -270,5 +274,7 @@ fn without_volume(witnesses: &Witnesses<'_>, disk: &MountRoot, found: &Found<'_>
         // A root of a filesystem is as old as the filesystem: what counts is its newest change.
         created: disk.dir.as_ref().map(|dir| dir.modified),
         unused_after: None,
+        remote: None,
+        engine: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{SourceKind, Volume, VolumeKind};
+use crate::model::{SourceKind, Volume, VolumeKind, Witness};
 
 use super::{Inode, Round};
 
@@ -78,6 +78,10 @@ fn merge(kept: &mut Volume, other: Volume) {
     kept.quota_bytes = kept.quota_bytes.or(other.quota_bytes);
     kept.principal = kept.principal.take().or(other.principal);
     kept.driver = kept.driver.take().or(other.driver);
+    // What somebody named in the configuration is nobody's leftover.
+    if kept.engine.is_some() && other.claims.claimed() {
+        kept.claims.api = Witness::Claims;
+    }
     kept.remote = kept.remote.take().or(other.remote);
     kept.engine = kept.engine.take().or(other.engine);
     kept.unused_after = kept.unused_after.or(other.unused_after);

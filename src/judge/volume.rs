@@ -64,8 +64,9 @@ pub fn judge(
     }
     if volume.claims.claimed() {
         let last_used = memory.volume(&volume.key).last_used;
-        let unused = last_used.map_or("no task uses it".into(), |at| {
-            format!("no task uses it since {}", spoken(now - at))
+        let user = if volume.key.source == SourceKind::Docker { "container" } else { "task" };
+        let unused = last_used.map_or(format!("no {user} uses it"), |at| {
+            format!("no {user} uses it since {}", spoken(now - at))
         });
         return verdict(VolumeState::Idle, format!("{}, and {unused}", who(volume)));
     }

@@ -117,7 +117,8 @@ impl DockerSource {
     }
 
     fn start(&mut self) -> Outcome {
-        if self.rest_until.is_some_and(|until| Instant::now() < until) {
+        self.rest_until = self.rest_until.filter(|until| Instant::now() < *until);
+        if self.rest_until.is_some() {
             let failure = Failure::Timeout(self.config.timeout);
             let shown = self.client.as_ref().map_or("", |client| &client.shown);
             let what = format!("GET of {shown} (not asked again yet)");
@@ -168,17 +169,15 @@ impl DockerSource {
             other => {
                 (self.engine, report.failed) = (None, true);
                 if let Some(Err(error)) = other {
-                    if matches!(error.failure, Failure::Timeout(_)) && self.rest_until.is_none() {
-                        self.rest_until = Some(Instant::now() + self.config.timeout * 2);
+                    if matches!(error.failure, Failure::Timeout(_)) {
+                        let rest = self.config.timeout.saturating_mul(2);
+                        self.rest_until.get_or_insert_with(|| Instant::now() + rest);
                     }
                     report.errors.push(error.to_source_error());
                 }
                 self.unanswered(&mounts, &mut report)
             }
         };
-        if self.rest_until.is_some_and(|until| Instant::now() >= until) {
-            self.rest_until = None;
-        }
         let nothing = round.volumes.is_empty() && round.sandboxes.is_empty();
         let asked_for = self.config.enabled == Enabled::True || self.config.socket.is_some();
         let absent = missing && nothing && !asked_for;

@@ -46,10 +46,12 @@ fn discover(scene: &replay::Scene, mode: Mode, config: MesosConfig) -> Snapshot 
         agent: round.agent,
         volumes: round.volumes,
         sandboxes: round.sandboxes,
+        containers: Vec::new(),
         sources: round.sources,
         disagreements: round.disagreements,
     };
     assemble(Evidence {
+        io: Default::default(),
         inventory: Arc::new(inventory),
         memory: &Memory::default(),
         owners: None,

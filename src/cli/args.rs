@@ -1,12 +1,14 @@
 //! Every flag of every command. Names follow the customs of the Prometheus exporters.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args as Group, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::logging::{LogFormat, LogLevel};
 use super::rows::Output;
 use super::{ListenAddress, version};
+use crate::config::parse_duration;
 use crate::host::Roots;
 use crate::measure::usage::usual_threads;
 
@@ -81,6 +83,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Serve a made-up host in a temporary directory, to look around
     Demo(DemoArgs),
+    /// Serve every agent of a cluster as Prometheus targets (HTTP SD), or write them (file SD)
+    Discover(DiscoverArgs),
     /// Print the reference of every metric
     Metrics(MetricsArgs),
 }
@@ -105,6 +109,48 @@ pub struct DemoArgs {
     /// Make the scene in this directory instead of a temporary one; it must be empty or missing
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub directory: Option<PathBuf>,
+}
+
+/// Flags of `discover`. Credentials and TLS settings come from `mesos` in the configuration.
+#[derive(Clone, Debug, Group)]
+pub struct DiscoverArgs {
+    /// Base URL of a master, such as http://master.example.org:5050; several are tried in turn, and
+    /// a standby leads on to the leader
+    #[arg(long = "mesos-master", value_name = "URL", required = true)]
+    pub masters: Vec<String>,
+    /// Address to listen on; may be given several times
+    #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10062")]
+    pub listen: Vec<ListenAddress>,
+    /// Also write the targets to this file (file SD), replaced whole when they change
+    #[arg(long = "output.file", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// Ask once, write the file or print the targets, and end
+    #[arg(long)]
+    pub once: bool,
+    /// Pause between two questions
+    #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = parse_duration)]
+    pub interval: Duration,
+    /// How long an agent that is no longer registered stays a target
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = parse_duration)]
+    pub retention: Duration,
+    /// Port on which Plimsoll listens on the agents' hosts
+    #[arg(long = "target.port", value_name = "PORT", default_value_t = 10061)]
+    pub port: u16,
+    /// Name hosts by what they registered with, or by the address of the agent
+    #[arg(long = "target.address", value_enum, default_value_t = TargetAddress::Hostname)]
+    pub address: TargetAddress,
+    /// Attributes that become labels, with commas between them; all when absent
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub attributes: Option<Vec<String>>,
+}
+
+/// What a target is named by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TargetAddress {
+    /// The host name an agent registered with.
+    Hostname,
+    /// The address of its process.
+    Ip,
 }
 
 /// How a command prints its rows.

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::cli::args::{CheckArgs, CheckOutput, GlobalArgs};
 use crate::cli::rows::{ignore_broken_pipe, write_json};
 use crate::host::{Guard, Roots};
+use crate::measure::io::survey::survey;
 use crate::model::{SourceError, SourceHealth};
 use crate::pipeline::once;
 use crate::text;
@@ -83,6 +84,9 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         }
     }
     let inventory = &found.inventory;
+    for fact in survey(&inventory.containers, &guard.table(), &roots) {
+        report.host.push(Fact { name: fact.name, value: fact.value, origin: fact.hint });
+    }
     if let Some(agent) = &inventory.agent {
         let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "not known".into());
         let mut fact = |name, value| {

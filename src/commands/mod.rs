@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod discover;
 mod list;
 mod metrics;
 mod scan;
@@ -30,6 +31,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Orphans(args) => list::orphans(&global, &args),
         Command::Scan(args) => scan::run(&global, &args),
         Command::Check(args) => check::run(&global, &args),
+        Command::Discover(args) => discover::run(&global, &args),
         Command::Metrics(args) => metrics::run(&args),
     }
 }

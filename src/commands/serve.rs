@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::cli::args::{GlobalArgs, ServeArgs};
 use crate::cli::{ListenAddress, version};
 use crate::config::Config;
-use crate::expose::http::{self, AppState, Reloader};
+use crate::expose::http::{self, AppState, Reloader, Site};
 use crate::expose::{BuildInfo, Telemetry};
 use crate::pipeline::{Daemon, Settings};
 
@@ -73,7 +73,7 @@ pub(super) fn serve(
     let apply = Arc::new(daemon.reconfigure());
     let reload = Arc::new(reload);
     let bound = Arc::clone(&max_series);
-    let take_up: Arc<dyn Fn() -> Result<(), String> + Send + Sync> = Arc::new(move || {
+    let take_up: TakeUp = Arc::new(move || {
         let config = reload.read()?;
         bound.store(config.metrics.max_series, Ordering::Relaxed);
         apply(config);
@@ -102,10 +102,14 @@ pub(super) fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve_until_told(
+/// What SIGHUP does; `Err` is what to log.
+pub(super) type TakeUp = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// Serves a site on every listener until SIGTERM or SIGINT.
+pub(super) async fn serve_until_told<T: Site>(
     listeners: Vec<TcpListener>,
-    state: Arc<AppState>,
-    take_up: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    state: Arc<T>,
+    take_up: TakeUp,
 ) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let servers: Vec<_> = listeners
@@ -142,7 +146,8 @@ async fn serve_until_told(
     Ok(())
 }
 
-async fn bind_all(addresses: &[ListenAddress]) -> anyhow::Result<Vec<TcpListener>> {
+/// Takes every address.
+pub(super) async fn bind_all(addresses: &[ListenAddress]) -> anyhow::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     for address in addresses {
         let listener = bind(address).await?;

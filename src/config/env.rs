@@ -79,6 +79,9 @@ impl Config {
             "discovery.interval" => self.discovery.interval = duration(value)?,
             "filesystems.interval" => self.filesystems.interval = duration(value)?,
             "filesystems.timeout" => self.filesystems.timeout = duration(value)?,
+            "io.enabled" => self.io.enabled = utf8(value)?.parse()?,
+            "io.interval" => self.io.interval = duration(value)?,
+            "io.sample_interval" => self.io.sample_interval = duration(value)?,
             "mesos.agent_url" => mesos.agent_url = Some(utf8(value)?.to_owned()),
             "mesos.basic_auth.password" => mesos.basic_auth.password = Some(secret(value)?),
             "mesos.basic_auth.password_file" => {

@@ -23,8 +23,8 @@ pub use error::ConfigError;
 pub use load::{DEFAULT_PATH, Loaded, MAX_FILE_BYTES};
 pub use secret::Secret;
 pub use types::{
-    BasicAuth, Config, DiscoveryConfig, Enabled, FilesystemsConfig, MesosConfig, MetricsConfig,
-    OrphansConfig, StorageConfig, TlsConfig, UsageConfig,
+    BasicAuth, Config, DiscoveryConfig, Enabled, FilesystemsConfig, IoConfig, MesosConfig,
+    MetricsConfig, OrphansConfig, StorageConfig, TlsConfig, UsageConfig,
 };
 pub use units::{ByteSize, format_duration, parse_duration};
 pub use validate::Invalid;

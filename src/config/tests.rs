@@ -62,7 +62,7 @@ fn every_key_is_read() {
          quota: 2GiB, unused_after: 1d}\n\
          discovery:\n  interval: 5m\nusage:\n  cpu_budget: 0.5\n  \
          bootstrap_cpu_budget: 1\n  max_age: 1h\nfilesystems: {timeout: 1s, interval: 1m}\n\
-         orphans:\n  grace: 0s\nmetrics:\n  max_series: 5000\nstorage: {enabled: true, path: /state}\n",
+         orphans:\n  grace: 0s\nio: {enabled: false, interval: 2s, sample_interval: 500ms}\nmetrics:\n  max_series: 5000\nstorage: {enabled: true, path: /state}\n",
     )
     .unwrap()
     .config;
@@ -120,6 +120,11 @@ fn every_key_is_read() {
             timeout: Duration::from_secs(1),
             interval: Duration::from_secs(60),
         },
+        io: IoConfig {
+            enabled: Enabled::False,
+            interval: Duration::from_secs(2),
+            sample_interval: Duration::from_millis(500),
+        },
         orphans: OrphansConfig { grace: Duration::ZERO },
         conditions: crate::judge::conditions::Thresholds::default(),
         metrics: MetricsConfig { max_series: 5000 },
@@ -138,7 +143,8 @@ fn empty_files_and_sections_mean_the_defaults() {
 #[test]
 fn refusals_name_file_line_column_and_reason() {
     let duration = "is not a duration such as \"15s\", \"10m\" or \"1h 30m\"";
-    let keys = "mesos, docker, directories, discovery, usage, filesystems, orphans, conditions, metrics, storage";
+    let keys = "mesos, docker, directories, discovery, usage, filesystems, io, orphans, conditions, \
+                metrics, storage";
     let cases = [
         (
             "mesos:\n  work_dri: /x\n",

@@ -44,6 +44,9 @@ pub struct Config {
     /// How filesystems are measured.
     #[serde(deserialize_with = "section")]
     pub filesystems: FilesystemsConfig,
+    /// How the I/O of containers is measured.
+    #[serde(deserialize_with = "section")]
+    pub io: IoConfig,
     /// When data counts as orphaned.
     #[serde(deserialize_with = "section")]
     pub orphans: OrphansConfig,
@@ -201,6 +204,30 @@ pub struct FilesystemsConfig {
 impl Default for FilesystemsConfig {
     fn default() -> Self {
         Self { timeout: Duration::from_secs(5), interval: Duration::from_secs(15) }
+    }
+}
+
+/// `io`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IoConfig {
+    /// Whether to measure it: `auto` where there are control groups that count I/O.
+    pub enabled: Enabled,
+    /// Pause between two readings of what the containers' groups counted.
+    #[serde(with = "duration")]
+    pub interval: Duration,
+    /// Pause between two samples of the groups that have a limit.
+    #[serde(with = "duration")]
+    pub sample_interval: Duration,
+}
+
+impl Default for IoConfig {
+    fn default() -> Self {
+        Self {
+            enabled: Enabled::Auto,
+            interval: Duration::from_secs(5),
+            sample_interval: Duration::from_secs(1),
+        }
     }
 }
 

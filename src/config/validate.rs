@@ -39,6 +39,9 @@ impl Config {
         within("discovery.interval", self.discovery.interval, SECOND, DAY)?;
         within("filesystems.interval", self.filesystems.interval, SECOND, DAY)?;
         within("filesystems.timeout", self.filesystems.timeout, Duration::from_millis(10), HOUR)?;
+        within("io.interval", self.io.interval, SECOND, HOUR)?;
+        let tenth = Duration::from_millis(100);
+        within("io.sample_interval", self.io.sample_interval, tenth, 10 * SECOND)?;
         absolute("storage.path", Some(&self.storage.path))?;
         within("orphans.grace", self.orphans.grace, Duration::ZERO, 366 * DAY)?;
         within("usage.max_age", self.usage.max_age, SECOND, 366 * DAY)?;

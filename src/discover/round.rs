@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 
-use crate::model::{Agent, Disagreement, Sandbox, SourceReport, Volume, VolumeKey};
+use crate::model::{Agent, ContainerRef, Disagreement, Sandbox, SourceReport, Volume, VolumeKey};
 
 /// Device (major, minor) and inode number of a directory: what it is, whatever it is called.
 pub type Inode = (u32, u32, u64);
@@ -19,6 +19,8 @@ pub struct Round {
     pub inodes: HashMap<VolumeKey, Inode>,
     /// Sandboxes, sorted by key.
     pub sandboxes: Vec<Sandbox>,
+    /// Containers that run, for the measurement of their I/O.
+    pub containers: Vec<ContainerRef>,
     /// What became of each witness.
     pub sources: Vec<SourceReport>,
     /// Where they disagree.

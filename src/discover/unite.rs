@@ -15,6 +15,7 @@ pub fn unite(rounds: impl IntoIterator<Item = Round>) -> Round {
     for mut round in rounds {
         united.agent = united.agent.or(round.agent);
         united.sandboxes.append(&mut round.sandboxes);
+        united.containers.append(&mut round.containers);
         united.sources.append(&mut round.sources);
         united.disagreements.append(&mut round.disagreements);
         united.watch.append(&mut round.watch);

@@ -13,6 +13,8 @@ pub enum Resource {
     Sandboxes,
     /// Array of filesystems.
     Filesystems,
+    /// Array of containers with their block I/O.
+    Io,
     /// The agent, or `null`.
     Agent,
     /// Array of sources of truth.
@@ -27,10 +29,11 @@ pub enum Resource {
 
 impl Resource {
     /// Every resource, in the order they are listed.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Volumes,
         Self::Sandboxes,
         Self::Filesystems,
+        Self::Io,
         Self::Agent,
         Self::Sources,
         Self::Findings,
@@ -44,6 +47,7 @@ impl Resource {
             Self::Volumes => "/api/v1/volumes",
             Self::Sandboxes => "/api/v1/sandboxes",
             Self::Filesystems => "/api/v1/filesystems",
+            Self::Io => "/api/v1/io",
             Self::Agent => "/api/v1/agent",
             Self::Sources => "/api/v1/sources",
             Self::Findings => "/api/v1/findings",
@@ -63,6 +67,7 @@ impl Resource {
             Self::Volumes => serde_json::to_vec(&rows::volumes(snapshot)),
             Self::Sandboxes => serde_json::to_vec(&rows::sandboxes(snapshot)),
             Self::Filesystems => serde_json::to_vec(&rows::filesystems(snapshot)),
+            Self::Io => serde_json::to_vec(&rows::io(snapshot)),
             Self::Agent => serde_json::to_vec(&rows::agent(snapshot)),
             Self::Sources => serde_json::to_vec(&rows::sources(snapshot)),
             Self::Findings => serde_json::to_vec(&rows::findings(snapshot)),

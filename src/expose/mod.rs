@@ -14,6 +14,7 @@ pub mod paths;
 pub mod render;
 pub mod rendered;
 pub mod rows;
+pub mod service_discovery;
 pub mod status;
 pub mod telemetry;
 

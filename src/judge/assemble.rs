@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::model::{
-    CollectorRun, FilesystemSample, GcView, Inventory, Measured, Presence, RoleOwners, SandboxKind,
-    SandboxState, SandboxView, Snapshot, Subject, Timestamp, VolumeKind, VolumeView,
+    CollectorRun, ContainerIo, FilesystemSample, GcView, Inventory, Measured, Presence, RoleOwners,
+    SandboxKind, SandboxState, SandboxView, Snapshot, Subject, Timestamp, VolumeKind, VolumeView,
 };
 
 use super::attribution::{Share, explained};
@@ -30,6 +30,8 @@ pub struct Evidence<'a> {
     pub filesystems: Vec<FilesystemSample>,
     /// Mount point of the filesystem that holds a path of a subject.
     pub filesystem_of: &'a HashMap<PathBuf, PathBuf>,
+    /// Block I/O of running containers, sorted by key.
+    pub io: Arc<Vec<ContainerIo>>,
     /// Last runs of the collectors.
     pub collectors: Vec<CollectorRun>,
     /// The time.
@@ -69,7 +71,10 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         .sandboxes
         .iter()
         .map(|found| {
-            let (state, reason) = sandbox::judge(found, now, grace);
+            // Its age, should the clock have been set since it was changed.
+            let changed = found.modified.map(|at| (at, memory.file_time(at)));
+            let set_since = changed.map_or(0.0, |(at, corrected)| corrected - at);
+            let (state, reason) = sandbox::judge(found, now - set_since, grace);
             let subject = Subject::Sandbox(found.key.clone());
             let filesystem = filesystem_of(Some(&found.path));
             let measured = measured(&subject);
@@ -84,9 +89,9 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
                 history: memory.sandbox(&found.key),
                 filesystem,
                 expected_removal: gc_delay
-                    .zip(found.modified)
+                    .zip(changed)
                     .filter(|_| state == SandboxState::AwaitingGc)
-                    .map(|(delay, ended)| gc::expected_removal(ended, delay)),
+                    .map(|(delay, (_, ended))| gc::expected_removal(ended, delay)),
                 sandbox: found.clone(),
             }
         })
@@ -157,6 +162,7 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         collectors,
         inventory,
         gc,
+        io: evidence.io,
         findings: Vec::new(),
     }
 }

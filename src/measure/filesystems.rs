@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::io::retry_on_intr;
 
 use crate::host::errno::{self, Outcome};
 use crate::host::{Guard, GuardError, MountEntry, MountTable, Ticket};
-use crate::model::{FilesystemSample, FilesystemUsage};
+use crate::model::{ClockStep, FilesystemSample, FilesystemUsage, Timestamp};
 
 /// What one round found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,7 +33,7 @@ pub struct FilesystemMeter {
     /// links of ten thousand paths each round would cost more than all else here.
     placed: HashMap<PathBuf, u64>,
     table: Arc<MountTable>,
-    last: HashMap<((u32, u32), PathBuf), FilesystemUsage>,
+    last: HashMap<((u32, u32), PathBuf), (FilesystemUsage, Instant)>,
 }
 
 impl FilesystemMeter {
@@ -58,7 +58,9 @@ impl FilesystemMeter {
             let key = (entry.device, entry.mount_point.clone());
             let mut responsive = true;
             match ticket.map(|ticket| ticket.and_then(Ticket::wait)) {
-                Some(Ok(Ok(usage))) => drop(self.last.insert(key.clone(), usage)),
+                Some(Ok(Ok(usage))) => {
+                    self.last.insert(key.clone(), (usage, Instant::now()));
+                }
                 Some(Ok(Err(source))) => {
                     report.errors.push(format!("statfs {}: {source}", entry.mount_point.display()));
                 }
@@ -72,7 +74,7 @@ impl FilesystemMeter {
                 device_number: entry.device,
                 remote: entry.remote(),
                 responsive,
-                usage: self.last.get(&key).copied(),
+                usage: self.last.get(&key).copied().map(|(usage, at)| by_the_clock_now(usage, at)),
                 unattributed_bytes: None,
                 growth: None,
                 promised_bytes: None,
@@ -143,6 +145,15 @@ fn canonical<'a>(table: &'a MountTable, entry: &'a MountEntry) -> &'a MountEntry
     table.entries.iter().filter(reached).min_by_key(order).unwrap_or(entry)
 }
 
+/// Numbers that stay while their filesystem does not answer, taken `at`: as old as they are, should
+/// somebody have set the clock meanwhile.
+fn by_the_clock_now(mut usage: FilesystemUsage, at: Instant) -> FilesystemUsage {
+    if let Some(step) = ClockStep::between(usage.measured_at, now(), at.elapsed().as_secs_f64()) {
+        step.shift(&mut usage.measured_at);
+    }
+    usage
+}
+
 type Asked = Result<Ticket<io::Result<FilesystemUsage>>, GuardError>;
 
 fn ask(guard: &Guard, entry: &MountEntry) -> Asked {
@@ -162,10 +173,13 @@ fn usage(path: &Path) -> io::Result<FilesystemUsage> {
         files: counts_files.then_some(fs.f_files),
         files_free: counts_files.then_some(fs.f_ffree),
         readonly: fs.f_flag.contains(StatVfsMountFlags::RDONLY),
-        measured_at: SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0.0, |since| since.as_secs_f64()),
+        measured_at: now(),
     })
+}
+
+/// The wall clock, read at the edge.
+fn now() -> Timestamp {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DiskSource, Resource, Sandbox, Timestamp, Volume};
+use super::{ContainerRef, DiskSource, Resource, Sandbox, Timestamp, Volume};
 
 /// A source of subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -169,6 +169,8 @@ pub struct Inventory {
     pub volumes: Vec<Volume>,
     /// Sandboxes, sorted by key.
     pub sandboxes: Vec<Sandbox>,
+    /// Containers that run, for the measurement of their I/O.
+    pub containers: Vec<ContainerRef>,
     /// What became of each source.
     pub sources: Vec<SourceReport>,
     /// Where they disagree.

@@ -6,23 +6,30 @@
 //! Two customs hold everywhere: `Option` means *absent* (not known, does not apply) and zero
 //! means zero; a measurement that failed is an error beside the last good value, never a number.
 
+mod clock;
 mod engine;
 mod finding;
 mod growth;
 mod history;
 mod inventory;
+mod io;
 mod resource;
 mod sample;
 mod sandbox;
 mod snapshot;
 mod volume;
 
+pub use clock::ClockStep;
 pub use engine::{EngineContainer, EngineVolume};
 pub use finding::{Finding, FindingSubject, Severity, SubjectKind};
 pub use growth::{FullBy, Growth};
 pub use history::{History, Peak, QuotaChange, RoleOwners};
 pub use inventory::{
     Agent, Disagreement, DiskType, Inventory, SourceError, SourceHealth, SourceKind, SourceReport,
+};
+pub use io::{
+    CgroupVersion, ContainerIo, ContainerRef, DeviceIo, DeviceNumber, Direction, DirectionIo,
+    IoLimit, IoPressure, LimitKind,
 };
 pub use resource::{
     DiskInfo, DiskSource, Persistence, Quantity, Reservation, ReservationKind, Resource, VolumeSpec,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    Enforcement, FilesystemSample, Finding, Growth, History, Inventory, Measured, OrphanReason,
-    Sandbox, SandboxState, Timestamp, Volume, VolumeState,
+    ContainerIo, Enforcement, FilesystemSample, Finding, Growth, History, Inventory, Measured,
+    OrphanReason, Sandbox, SandboxState, Timestamp, Volume, VolumeState,
 };
 
 /// A volume with what was measured and judged of it.
@@ -101,6 +101,8 @@ pub struct Snapshot {
     pub ready: bool,
     /// The agent's garbage collection; absent without an agent.
     pub gc: Option<GcView>,
+    /// Block I/O of running containers, sorted by key.
+    pub io: Arc<Vec<ContainerIo>>,
     /// Findings, the gravest first.
     pub findings: Vec<Finding>,
 }

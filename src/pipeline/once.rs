@@ -36,6 +36,7 @@ pub fn discover(config: &Config, roots: &Roots, guard: &Arc<Guard>, handle: &Han
         agent: round.agent,
         volumes: round.volumes,
         sandboxes: round.sandboxes,
+        containers: round.containers,
         sources: round.sources,
         disagreements: round.disagreements,
     };
@@ -99,6 +100,7 @@ fn judge(
         histories: &Histories::default(),
         filesystems: filesystems.samples,
         filesystem_of: &filesystems.of_path,
+        io: Arc::default(),
         collectors,
         now: now(),
         grace: config.orphans.grace.as_secs_f64(),

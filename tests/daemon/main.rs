@@ -12,4 +12,5 @@ mod hung;
 mod notice;
 mod prometheus;
 mod scene;
+mod service_discovery;
 mod surfaces;

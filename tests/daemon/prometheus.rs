@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::scene;
 
-struct Prometheus {
+/// A real Prometheus, ended when dropped.
+pub struct Prometheus {
     child: Child,
     port: u16,
     _data: tempfile::TempDir,
@@ -14,16 +15,17 @@ struct Prometheus {
 
 impl Prometheus {
     fn scraping(target: &str) -> Self {
+        Self::configured(&format!(
+            "- job_name: plimsoll\n  static_configs:\n  - targets: ['{target}']\n"
+        ))
+    }
+
+    /// With the list `scrape_configs`, each job once a second.
+    pub fn configured(scrape_configs: &str) -> Self {
         let data = tempfile::tempdir().expect("a directory");
         let config = data.path().join("prometheus.yml");
-        std::fs::write(
-            &config,
-            format!(
-                "global:\n  scrape_interval: 1s\nscrape_configs:\n- job_name: plimsoll\n  \
-                 static_configs:\n  - targets: ['{target}']\n"
-            ),
-        )
-        .expect("write");
+        let text = format!("global:\n  scrape_interval: 1s\nscrape_configs:\n{scrape_configs}");
+        std::fs::write(&config, text).expect("write");
         let port = free_port();
         let child = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))
@@ -36,7 +38,8 @@ impl Prometheus {
         Self { child, port, _data: data }
     }
 
-    fn get(&self, path_and_query: &str) -> Option<serde_json::Value> {
+    /// JSON of an API path; absent while it does not answer.
+    pub fn get(&self, path_and_query: &str) -> Option<serde_json::Value> {
         let url = format!("http://127.0.0.1:{}{path_and_query}", self.port);
         let output = Command::new("curl").args(["-sS", "-g", "--max-time", "5", &url]).output();
         serde_json::from_slice(&output.expect("curl").stdout).ok()

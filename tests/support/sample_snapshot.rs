@@ -61,6 +61,7 @@ pub fn troubled() -> Snapshot {
     snapshot.volumes[0].measured.kernel_limit = Some(limit);
     snapshot.sandboxes[0].measured.kernel_limit = Some(limit);
     snapshot.filesystems = filesystems();
+    snapshot.io = Arc::new(io(&snapshot.sandboxes));
     snapshot.collectors.insert(1, run("mesos_checkpoint", false));
     let mut agent = agent();
     agent.gc_path_removals_pending = Some(14);
@@ -612,4 +613,61 @@ pub fn with_findings(mut snapshot: Snapshot) -> Snapshot {
         now: NOW,
     });
     snapshot
+}
+
+/// The I/O of a container with every value that there can be, and of its nested one.
+fn io(sandboxes: &[SandboxView]) -> Vec<ContainerIo> {
+    let limit = |per_second| IoLimit {
+        per_second,
+        group: "/mesos".into(),
+        used_ratio: Some(0.97),
+        used_group: "/mesos".into(),
+    };
+    let direction = |bytes| DirectionIo {
+        bytes: Some(bytes),
+        operations: Some(bytes / 4096),
+        limit_bytes: Some(limit(50 * MIB)),
+        limit_operations: Some(limit(1200)),
+        throttled_seconds: Some(61.5),
+        throttled_ratio: Some(0.1),
+        wait_seconds: Some(4.25),
+        service_seconds: Some(31.0),
+        merged: Some(7),
+        queued: Some(0),
+    };
+    let device = DeviceIo {
+        number: DeviceNumber { major: 8, minor: 0 },
+        name: "sda".into(),
+        read: direction(3 * GIB),
+        write: direction(8 * GIB),
+        discard_bytes: Some(GIB),
+        discard_operations: Some(12),
+        weight: Some(100),
+        latency_target_seconds: Some(0.075),
+        stat: vec![("cost.wait".into(), 17_220.0)],
+        bytes_per_second: Some(1e6),
+    };
+    let container = |key: SandboxKey, nested| ContainerIo {
+        group: format!("/mesos/{}", key.container),
+        key,
+        nested,
+        version: CgroupVersion::V2,
+        devices: vec![device.clone()],
+        weight: Some(100),
+        pressure: Some(IoPressure {
+            some_seconds: 12.5,
+            full_seconds: 7.25,
+            some_ratio: Some(0.05),
+            full_ratio: Some(0.02),
+        }),
+        delay_seconds: Some(99.5),
+        measured_at: NOW - 2.0,
+    };
+    let own = sandboxes.iter().map(|view| view.sandbox.key.clone()).next();
+    own.into_iter()
+        .flat_map(|key| {
+            let nested = SandboxKey { container: format!("{}.n", key.container), ..key.clone() };
+            [container(key, false), container(nested, true)]
+        })
+        .collect()
 }

@@ -7,6 +7,7 @@
 
 pub mod api;
 pub mod checkpoint;
+mod containers;
 pub mod external;
 mod external_places;
 pub mod facts;

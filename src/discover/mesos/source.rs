@@ -22,7 +22,7 @@ use super::facts::{ApiFacts, CheckpointFacts, LayoutFacts, RuntimeFacts};
 use super::join::{self, ExternalPlaces, Joined, Witnesses};
 use super::layout::LayoutOptions;
 use super::settings::{Resolved, api_config};
-use super::{api, checkpoint, external_places, layout, report, runtime, watched};
+use super::{api, checkpoint, containers, external_places, layout, report, runtime, watched};
 
 /// An agent as a source of the inventory.
 pub struct MesosSource {
@@ -151,9 +151,11 @@ impl MesosSource {
             report::runtime(&resolved.runtime_dir.value, &runtime),
         ];
         sources.push(report::mount_table(&self.roots, &mounts, self.guard.table_error()));
+        let containers = containers::running(&joined, &api, &runtime);
         Round {
             agent: Some(joined.agent),
             volumes: joined.volumes,
+            containers,
             inodes,
             sandboxes: joined.sandboxes,
             sources,

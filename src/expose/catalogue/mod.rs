@@ -6,6 +6,7 @@
 pub mod agent;
 pub mod filesystem;
 pub mod finding;
+pub mod io;
 pub mod own;
 mod reference;
 pub mod sandbox;
@@ -74,10 +75,11 @@ pub struct Group {
 }
 
 /// Every group.
-pub static GROUPS: [&Group; 6] = [
+pub static GROUPS: [&Group; 7] = [
     &volume::GROUP,
     &sandbox::GROUP,
     &filesystem::GROUP,
+    &io::GROUP,
     &agent::GROUP,
     &finding::GROUP,
     &own::GROUP,

@@ -14,6 +14,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{HeaderMap, Method, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -25,6 +26,7 @@ use crate::model::Snapshot;
 
 pub use body::Chunks;
 pub use negotiate::{accepts_gzip, format};
+pub use routes::{not_allowed, text};
 
 /// Connections open at once; further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: u32 = 512;
@@ -77,10 +79,21 @@ impl AppState {
     }
 }
 
+/// What is served: answers by path. A request's body is never read.
+pub trait Site: Send + Sync + 'static {
+    /// Answers one request; a HEAD as if it were a GET.
+    fn answer(
+        self: Arc<Self>,
+        method: Method,
+        path: String,
+        headers: HeaderMap,
+    ) -> impl Future<Output = Response<Chunks>> + Send;
+}
+
 /// Serves until `shutdown` completes, then lets open answers finish for some seconds.
-pub async fn serve(
+pub async fn serve<T: Site>(
     listener: TcpListener,
-    state: Arc<AppState>,
+    state: Arc<T>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     serve_with(listener, state, shutdown, |stream| async { Ok(stream) }).await
@@ -88,13 +101,14 @@ pub async fn serve(
 
 /// The same with a step between accepting a connection and speaking HTTP over it (TLS). The step
 /// has ten seconds.
-pub async fn serve_with<S, F, W>(
+pub async fn serve_with<T, S, F, W>(
     listener: TcpListener,
-    state: Arc<AppState>,
+    state: Arc<T>,
     shutdown: impl Future<Output = ()>,
     wrap: W,
 ) -> io::Result<()>
 where
+    T: Site,
     W: Fn(tokio::net::TcpStream) -> F,
     F: Future<Output = io::Result<S>> + Send + 'static,
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -131,12 +145,13 @@ where
     Ok(())
 }
 
-async fn connection<S>(
+async fn connection<T, S>(
     wrapped: impl Future<Output = io::Result<S>>,
-    state: Arc<AppState>,
+    state: Arc<T>,
     mut stopped: watch::Receiver<bool>,
     _slot: OwnedSemaphorePermit,
 ) where
+    T: Site,
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stream = match tokio::time::timeout(HEADER_TIMEOUT, wrapped).await {

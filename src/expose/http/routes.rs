@@ -12,7 +12,7 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
 use super::body::Chunks;
-use super::{AppState, negotiate};
+use super::{AppState, Site, negotiate};
 use crate::expose::api::Resource;
 use crate::expose::{rendered, status};
 
@@ -24,14 +24,15 @@ const HTML: &str = "text/html; charset=utf-8";
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
-/// Answers one request. A request's body is never read.
-pub(super) async fn answer<B>(
+/// Answers one request of a site. A request's body is never read.
+pub(super) async fn answer<B, T: Site>(
     request: Request<B>,
-    state: Arc<AppState>,
+    site: Arc<T>,
 ) -> Result<Response<Chunks>, Infallible> {
     let head = *request.method() == Method::HEAD;
-    let mut response =
-        route(request.method(), request.uri().path(), request.headers(), &state).await;
+    let (asked, _) = request.into_parts();
+    let path = asked.uri.path().to_owned();
+    let mut response = site.answer(asked.method, path, asked.headers).await;
     let length = response.body().len();
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
@@ -43,6 +44,17 @@ pub(super) async fn answer<B>(
         *response.body_mut() = Chunks::default();
     }
     Ok(response)
+}
+
+impl Site for AppState {
+    async fn answer(
+        self: Arc<Self>,
+        method: Method,
+        path: String,
+        headers: HeaderMap,
+    ) -> Response<Chunks> {
+        route(&method, &path, &headers, &self).await
+    }
 }
 
 async fn route(
@@ -173,13 +185,15 @@ fn not_found() -> String {
     list
 }
 
-fn not_allowed(allow: &'static str, message: &str) -> Response<Chunks> {
+/// 405, with the methods that are allowed.
+pub fn not_allowed(allow: &'static str, message: &str) -> Response<Chunks> {
     let mut response = text(StatusCode::METHOD_NOT_ALLOWED, message.to_owned());
     response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
     response
 }
 
-fn text(status: StatusCode, message: String) -> Response<Chunks> {
+/// A plain text answer.
+pub fn text(status: StatusCode, message: String) -> Response<Chunks> {
     let mut response = Response::new(Chunks::from(message));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));

@@ -6,8 +6,8 @@ use std::ffi::OsStr;
 
 use crate::judge::conditions;
 use crate::model::{
-    Enforcement, FilesystemSample, Measured, SandboxKind, SandboxState, SandboxView, Snapshot,
-    VolumeState, VolumeView,
+    ContainerIo, Enforcement, FilesystemSample, Measured, SandboxKind, SandboxState, SandboxView,
+    Snapshot, VolumeState, VolumeView,
 };
 
 /// Series of one volume within its quota, beside those of its holders, when every value is known.
@@ -71,6 +71,9 @@ pub(super) struct Plan<'a> {
     pub(super) volumes: Vec<&'a VolumeView>,
     pub(super) sandboxes: Vec<&'a SandboxView>,
     pub(super) nested: Vec<&'a SandboxView>,
+    /// I/O of containers; those without room are left out, for sums of counters of ever other
+    /// containers would not be counters.
+    pub(super) io: Vec<&'a ContainerIo>,
     pub(super) finished: BTreeMap<FinishedKey<'a>, Finished>,
     pub(super) folded_volumes: Folded,
     pub(super) folded_sandboxes: Folded,
@@ -84,6 +87,7 @@ enum Candidate<'a> {
     Volume(&'a VolumeView),
     Sandbox(&'a SandboxView),
     Nested(&'a SandboxView),
+    Io(&'a ContainerIo),
 }
 
 impl<'a> Plan<'a> {
@@ -101,6 +105,8 @@ impl<'a> Plan<'a> {
                 (false, false) => plan.finish(view),
             }
         }
+        // The I/O of a nested container is in its parent's.
+        candidates.extend(snapshot.io.iter().filter(|io| !io.nested).map(Candidate::Io));
         plan.fold_frameworks(max_series / 4);
         let fixed = snapshot.filesystems.len() * FILESYSTEM_SERIES
             + plan.finished.len() * FINISHED_SERIES
@@ -131,6 +137,7 @@ impl<'a> Plan<'a> {
                 Candidate::Volume(view) => plan.volumes.push(view),
                 Candidate::Sandbox(view) => plan.sandboxes.push(view),
                 Candidate::Nested(view) => plan.nested.push(view),
+                Candidate::Io(io) => plan.io.push(io),
             }
         }
         if bounded {
@@ -138,6 +145,7 @@ impl<'a> Plan<'a> {
             plan.volumes.sort_by(|a, b| a.volume.key.cmp(&b.volume.key));
             plan.sandboxes.sort_by(|a, b| a.sandbox.key.cmp(&b.sandbox.key));
             plan.nested.sort_by(|a, b| a.sandbox.key.cmp(&b.sandbox.key));
+            plan.io.sort_by(|a, b| a.key.cmp(&b.key));
         }
         plan
     }
@@ -187,6 +195,7 @@ impl<'a> Plan<'a> {
                 self.folded_sandboxes.add(&view.measured, view.sandbox.quota_bytes);
             }
             Candidate::Nested(view) => self.folded_nested.add(&view.measured, None),
+            Candidate::Io(_) => {}
         }
     }
 }
@@ -213,6 +222,7 @@ impl Candidate<'_> {
                     + usize::from(view.history.over_quota_since.is_some())
             }
             Self::Nested(_) => NESTED_SERIES,
+            Self::Io(io) => super::io::series(io),
         }
     }
 
@@ -231,6 +241,17 @@ impl Candidate<'_> {
                 (!trouble, 1, &view.measured)
             }
             Self::Nested(view) => (true, 2, &view.measured),
+            Self::Io(io) => {
+                let limited = io.devices.iter().any(|device| {
+                    device.read.throttled_seconds.is_some()
+                        || device.write.throttled_seconds.is_some()
+                });
+                let bytes = io.devices.iter().fold(0, |sum: u64, device| {
+                    let moved = [device.read.bytes, device.write.bytes].into_iter().flatten();
+                    moved.fold(sum, u64::saturating_add)
+                });
+                return (true, if limited { 2 } else { 3 }, Reverse(size_class(bytes)));
+            }
         };
         let used = measured.sample.map_or(0, |sample| sample.used_bytes);
         (well, sort, Reverse(size_class(used)))

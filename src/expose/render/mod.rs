@@ -4,6 +4,7 @@ mod agent;
 mod bound;
 mod filesystems;
 mod findings;
+mod io;
 mod sandboxes;
 mod volumes;
 
@@ -50,6 +51,7 @@ pub fn render_into(
     volumes::write(&mut encoder, snapshot, &plan);
     sandboxes::write(&mut encoder, &plan);
     filesystems::write(&mut encoder, snapshot);
+    io::write(&mut encoder, &plan.io);
     if let Some(found) = &snapshot.inventory.agent {
         agent::write(&mut encoder, found);
     }

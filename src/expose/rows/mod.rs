@@ -3,6 +3,7 @@
 
 mod agent;
 mod finding;
+mod io;
 mod order;
 mod orphan;
 mod sandbox;
@@ -19,6 +20,7 @@ use crate::model::{
 
 pub use agent::{AgentRow, PersistentDiskRow, ResourceRow};
 pub use finding::FindingRow;
+pub use io::{DeviceRow, IoRow, io};
 pub use order::{sandboxes_by_what_matters, volumes_by_what_matters};
 pub use orphan::OrphanRow;
 pub use sandbox::{SandboxRow, TaskRow};

@@ -1,9 +1,9 @@
 //! The list of all conditions.
 
-use super::{Condition, growth, host, subjects};
+use super::{Condition, growth, host, io, subjects};
 
 /// Every condition, in the order of the runbook.
-pub static ALL: [&Condition; 39] = [
+pub static ALL: [&Condition; 42] = [
     &subjects::VOLUME_NEAR_QUOTA,
     &subjects::VOLUME_OVER_QUOTA,
     &subjects::VOLUME_OVER_QUOTA_UNENFORCED,
@@ -26,6 +26,9 @@ pub static ALL: [&Condition; 39] = [
     &subjects::SANDBOX_MISSING,
     &subjects::SANDBOXES_LEAKED,
     &subjects::SANDBOXES_ABANDONED,
+    &io::IO_THROTTLED,
+    &io::IO_PRESSURE,
+    &io::IO_NEIGHBOUR,
     &host::FILESYSTEM_FILLING,
     &host::FILESYSTEM_FULL,
     &growth::FILESYSTEM_FILLS_SOON,

@@ -16,12 +16,14 @@ pub static VOLUME_FILLS_SOON: Condition = Condition {
     description: "Volume {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} is \
           full in {{ $value | humanizeDuration }}, at the pace seen.",
     expr: Some(
-        "(plimsoll_volume_full_timestamp_seconds - time() <= $threshold > $fills_now) unless \
-              on (instance, source, role, volume, disk) (plimsoll_volume_full_timestamp_seconds * \
-              on (instance, source, role, volume, disk) group_left (filesystem) \
-              plimsoll_volume_info == on (instance, filesystem) group_left () \
-              label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
-              \"mount_point\", \"(.*)\"))",
+        "(plimsoll_volume_full_timestamp_seconds - time() <= $threshold > $fills_now) and on \
+        (job, instance, source, role, volume, disk) (plimsoll_volume_used_bytes / \
+        (plimsoll_volume_quota_bytes > 0) < 1) unless on (job, instance, source, role, \
+        volume, disk) (plimsoll_volume_full_timestamp_seconds * on (job, instance, source, \
+        role, volume, disk) group_left (filesystem) plimsoll_volume_info == on (job, \
+        instance, filesystem) group_left () \
+        label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
+        \"mount_point\", \"(.*)\"))",
     ),
     meaning: "At the pace seen, its quota is used up within the time: then its task is \
           killed or its writes fail, if the quota is enforced. A prediction is only made where the \
@@ -46,12 +48,14 @@ pub static VOLUME_FILLS_NOW: Condition = Condition {
     description: "Volume {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} is \
           full in {{ $value | humanizeDuration }}, at the pace seen.",
     expr: Some(
-        "(plimsoll_volume_full_timestamp_seconds - time() <= $threshold) unless on \
-              (instance, source, role, volume, disk) (plimsoll_volume_full_timestamp_seconds * on \
-              (instance, source, role, volume, disk) group_left (filesystem) plimsoll_volume_info \
-              == on (instance, filesystem) group_left () \
-              label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
-              \"mount_point\", \"(.*)\"))",
+        "(plimsoll_volume_full_timestamp_seconds - time() <= $threshold) and on (job, \
+        instance, source, role, volume, disk) (plimsoll_volume_used_bytes / \
+        (plimsoll_volume_quota_bytes > 0) < 1) unless on (job, instance, source, role, \
+        volume, disk) (plimsoll_volume_full_timestamp_seconds * on (job, instance, source, \
+        role, volume, disk) group_left (filesystem) plimsoll_volume_info == on (job, \
+        instance, filesystem) group_left () \
+        label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
+        \"mount_point\", \"(.*)\"))",
     ),
     meaning: "At the pace seen, its quota is used up within the time: then its task is \
           killed or its writes fail, if the quota is enforced. A prediction is only made where the \
@@ -76,14 +80,16 @@ pub static SANDBOX_FILLS_SOON: Condition = Condition {
     description: "The sandbox of {{ $labels.executor }} (container {{ $labels.container }}) \
           is full in {{ $value | humanizeDuration }}, at the pace seen.",
     expr: Some(
-        "(plimsoll_sandbox_full_timestamp_seconds - time() <= $threshold > $fills_now) and \
-              on (instance, source, framework, executor, container) \
-              plimsoll_sandbox_info{enforcement!~\"none|accounting\"} unless on (instance, source, \
-              framework, executor, container) (plimsoll_sandbox_full_timestamp_seconds * on \
-              (instance, source, framework, executor, container) group_left (filesystem) \
-              plimsoll_sandbox_info == on (instance, filesystem) group_left () \
-              label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
-              \"mount_point\", \"(.*)\"))",
+        "(plimsoll_sandbox_full_timestamp_seconds - time() <= $threshold > $fills_now) and on \
+        (job, instance, source, framework, executor, container) (plimsoll_sandbox_used_bytes \
+        / (plimsoll_sandbox_quota_bytes > 0) < 1) and on (job, instance, source, framework, \
+        executor, container) plimsoll_sandbox_info{enforcement!~\"none|accounting\"} unless \
+        on (job, instance, source, framework, executor, container) \
+        (plimsoll_sandbox_full_timestamp_seconds * on (job, instance, source, framework, \
+        executor, container) group_left (filesystem) plimsoll_sandbox_info == on (job, \
+        instance, filesystem) group_left () \
+        label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
+        \"mount_point\", \"(.*)\"))",
     ),
     meaning: "At the pace seen, the disk its task asked for is used up within the time, and \
           that is enforced: the task is killed or its writes fail. A prediction is only made where \
@@ -108,14 +114,16 @@ pub static SANDBOX_FILLS_NOW: Condition = Condition {
     description: "The sandbox of {{ $labels.executor }} (container {{ $labels.container }}) \
           is full in {{ $value | humanizeDuration }}, at the pace seen.",
     expr: Some(
-        "(plimsoll_sandbox_full_timestamp_seconds - time() <= $threshold) and on (instance, \
-              source, framework, executor, container) \
-              plimsoll_sandbox_info{enforcement!~\"none|accounting\"} unless on (instance, source, \
-              framework, executor, container) (plimsoll_sandbox_full_timestamp_seconds * on \
-              (instance, source, framework, executor, container) group_left (filesystem) \
-              plimsoll_sandbox_info == on (instance, filesystem) group_left () \
-              label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
-              \"mount_point\", \"(.*)\"))",
+        "(plimsoll_sandbox_full_timestamp_seconds - time() <= $threshold) and on (job, \
+        instance, source, framework, executor, container) (plimsoll_sandbox_used_bytes / \
+        (plimsoll_sandbox_quota_bytes > 0) < 1) and on (job, instance, source, framework, \
+        executor, container) plimsoll_sandbox_info{enforcement!~\"none|accounting\"} unless \
+        on (job, instance, source, framework, executor, container) \
+        (plimsoll_sandbox_full_timestamp_seconds * on (job, instance, source, framework, \
+        executor, container) group_left (filesystem) plimsoll_sandbox_info == on (job, \
+        instance, filesystem) group_left () \
+        label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
+        \"mount_point\", \"(.*)\"))",
     ),
     meaning: "At the pace seen, the disk its task asked for is used up within the time, and \
           that is enforced: the task is killed or its writes fail. A prediction is only made where \
@@ -139,7 +147,13 @@ pub static FILESYSTEM_FILLS_SOON: Condition = Condition {
     summary: "Filesystem fills within a day",
     description: "Filesystem {{ $labels.mount_point }} is full in {{ $value | \
           humanizeDuration }}, at the pace seen.",
-    expr: Some("plimsoll_filesystem_full_timestamp_seconds - time() <= $threshold > $fills_now"),
+    expr: Some(
+        "(plimsoll_filesystem_full_timestamp_seconds - time() <= $threshold > $fills_now) \
+        unless on (job, instance, mount_point) (1 - plimsoll_filesystem_available_bytes / \
+        (plimsoll_filesystem_size_bytes - plimsoll_filesystem_free_bytes + \
+        plimsoll_filesystem_available_bytes) >= $filesystem_full) unless on (job, instance, \
+        mount_point) plimsoll_filesystem_responsive == 0",
+    ),
     meaning: "At the pace seen, ordinary users can write no more within the time: writes of \
           every tenant then fail with ENOSPC, whatever their quota. A prediction is only made \
           where the growth went on long enough to bear it out (`docs/growth.md`).",
@@ -162,7 +176,13 @@ pub static FILESYSTEM_FILLS_NOW: Condition = Condition {
     summary: "Filesystem fills within hours",
     description: "Filesystem {{ $labels.mount_point }} is full in {{ $value | \
           humanizeDuration }}, at the pace seen.",
-    expr: Some("plimsoll_filesystem_full_timestamp_seconds - time() <= $threshold"),
+    expr: Some(
+        "(plimsoll_filesystem_full_timestamp_seconds - time() <= $threshold) unless on (job, \
+        instance, mount_point) (1 - plimsoll_filesystem_available_bytes / \
+        (plimsoll_filesystem_size_bytes - plimsoll_filesystem_free_bytes + \
+        plimsoll_filesystem_available_bytes) >= $filesystem_full) unless on (job, instance, \
+        mount_point) plimsoll_filesystem_responsive == 0",
+    ),
     meaning: "At the pace seen, ordinary users can write no more within the time: writes of \
           every tenant then fail with ENOSPC, whatever their quota. A prediction is only made \
           where the growth went on long enough to bear it out (`docs/growth.md`).",

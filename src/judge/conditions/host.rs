@@ -115,7 +115,7 @@ pub static FILESYSTEM_OVERCOMMITTED: Condition = Condition {
     description: "{{ $value | humanizePercentage }} of filesystem {{ $labels.mount_point }} is \
           promised.",
     expr: Some(
-        "plimsoll_filesystem_promised_bytes / plimsoll_filesystem_size_bytes > \
+        "plimsoll_filesystem_promised_bytes / (plimsoll_filesystem_size_bytes > 0) > \
         $threshold",
     ),
     meaning: "The agent's disk resources on this filesystem add up to more than its size: \
@@ -181,7 +181,7 @@ pub static AGENT_DOWN: Condition = Condition {
     hold_seconds: 120.0,
     summary: "Agent does not answer",
     description: "The agent of {{ $labels.instance }} does not answer.",
-    expr: Some("plimsoll_agent_up == 0 unless plimsoll_agent_recovering == 1"),
+    expr: Some("plimsoll_agent_up == 0 unless on (job, instance) plimsoll_agent_recovering == 1"),
     meaning: "The agent's API did not answer. Running tasks go on; nothing new is launched, \
           finished sandboxes are not removed, quotas are not enforced. Plimsoll judges \
           from the checkpoint and the directories meanwhile.",
@@ -220,7 +220,7 @@ pub static GC_BEHIND: Condition = Condition {
     hold_seconds: 600.0,
     summary: "Finished sandboxes stay longer than they should",
     description: "Finished sandboxes of {{ $labels.instance }} are overdue.",
-    expr: Some("time() - plimsoll_gc_next_removal_timestamp_seconds > $threshold"),
+    expr: Some("time() - plimsoll_gc_next_removal_timestamp_seconds >= $threshold"),
     meaning: "Sandboxes of finished runs are there well after the agent should have removed \
           them (`--gc_delay`, shortened as the disk fills). A mount inside one, a \
           permission, or an agent that is down or very busy.",
@@ -266,7 +266,7 @@ pub static SOURCE_UNREADABLE: Condition = Condition {
     summary: "Source of truth cannot be read whole",
     description: "Collector {{ $labels.collector }} of {{ $labels.instance }} could not read its \
           source whole.",
-    expr: Some("plimsoll_collector_success == 0"),
+    expr: Some("plimsoll_collector_success{collector!~\"filesystems|io\"} == 0"),
     meaning: "One of the sources Plimsoll judges from failed, wholly or in part. What only \
           it tells is unknown, and nothing is called an orphan on the word of the others \
           alone if they may be filtered.",

@@ -6,6 +6,8 @@
 mod catalogue;
 mod growth;
 mod host;
+mod io;
+mod promql;
 mod runbook;
 mod subjects;
 mod thresholds;
@@ -13,6 +15,7 @@ mod thresholds;
 pub use catalogue::{all, find};
 pub use growth::*;
 pub use host::*;
+pub use io::*;
 pub use runbook::runbook_markdown;
 pub use subjects::*;
 pub use thresholds::{Thresholds, Unit};

@@ -16,8 +16,8 @@ pub static VOLUME_NEAR_QUOTA: Condition = Condition {
     description: "Volume {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} holds {{ \
           $value | humanizePercentage }} of its quota.",
     expr: Some(
-        "plimsoll_volume_used_bytes / (plimsoll_volume_quota_bytes > 0) >= $threshold < \
-        1",
+        "plimsoll_volume_used_bytes{source!=\"other\"} / (plimsoll_volume_quota_bytes > 0) >= \
+        $threshold < 1",
     ),
     meaning: "The volume holds most of the bytes it was created with. What happens past them \
           depends on its enforcement, which the finding names: the task is killed, its \
@@ -43,8 +43,8 @@ pub static VOLUME_OVER_QUOTA: Condition = Condition {
     description: "Volume {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} holds {{ \
           $value | humanizePercentage }} of its quota, and that is enforced.",
     expr: Some(
-        "plimsoll_volume_used_bytes / (plimsoll_volume_quota_bytes > 0) >= 1 and on \
-        (source, role, volume, disk) \
+        "plimsoll_volume_used_bytes / (plimsoll_volume_quota_bytes > 0) >= 1 and on (job, \
+        instance, source, role, volume, disk) \
         plimsoll_volume_info{enforcement!~\"none|accounting\"}",
     ),
     meaning: "The volume holds all of its quota or more, and something enforces it. With \
@@ -72,8 +72,8 @@ pub static VOLUME_OVER_QUOTA_UNENFORCED: Condition = Condition {
     description: "Volume {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} holds {{ \
           $value | humanizePercentage }} of its quota; nothing stops it.",
     expr: Some(
-        "plimsoll_volume_used_bytes / (plimsoll_volume_quota_bytes > 0) >= 1 and on \
-        (source, role, volume, disk) \
+        "plimsoll_volume_used_bytes / (plimsoll_volume_quota_bytes > 0) >= 1 and on (job, \
+        instance, source, role, volume, disk) \
         plimsoll_volume_info{enforcement=~\"none|accounting\"}",
     ),
     meaning: "The volume holds more than it was promised. The agent does not enforce quotas \
@@ -99,7 +99,7 @@ pub static VOLUME_ORPHANED: Condition = Condition {
     summary: "Data that nobody claims",
     description: "The data of {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} is \
           claimed by no source of truth.",
-    expr: Some("plimsoll_volume_state{state=\"orphaned\"} == 1"),
+    expr: Some("max without (state) (plimsoll_volume_state{state=\"orphaned\"}) == 1"),
     meaning: "A directory lies where a volume would, or a MOUNT disk holds data, and the \
           agent's list of volumes, read whole, does not know it. It stayed so for \
           `orphans.grace`. Nothing will ever remove it: it takes space of everybody \
@@ -126,7 +126,7 @@ pub static VOLUME_UNOWNED: Condition = Condition {
     summary: "Volume that no registered framework can use",
     description: "No registered framework uses the role of volume {{ $labels.role }}/{{ \
           $labels.volume }} on {{ $labels.disk }}.",
-    expr: Some("plimsoll_volume_state{state=\"unowned\"} == 1"),
+    expr: Some("max without (state) (plimsoll_volume_state{state=\"unowned\"}) == 1"),
     meaning: "The agent lists the volume and nobody holds it; the master knows no framework \
           registered in its role (asked only with `mesos.master_url`). Its framework was \
           torn down without destroying its volumes, or is away for longer than usual.",
@@ -172,7 +172,7 @@ pub static VOLUME_MISSING: Condition = Condition {
     summary: "Volume is claimed but its directory is gone",
     description: "Volume {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} is listed \
           by the agent, but its directory is gone.",
-    expr: Some("plimsoll_volume_state{state=\"missing\"} == 1"),
+    expr: Some("max without (state) (plimsoll_volume_state{state=\"missing\"}) == 1"),
     meaning: "The agent promises this volume to its role, and there is no data behind it: \
           the directory was removed by hand, its disk is not mounted, or the work \
           directory was restored without it. A task that starts on it fails, or starts \
@@ -303,8 +303,8 @@ pub static SANDBOX_NEAR_QUOTA: Condition = Condition {
     description: "The sandbox of {{ $labels.executor }} (container {{ $labels.container }}) \
           holds {{ $value | humanizePercentage }} of its quota.",
     expr: Some(
-        "plimsoll_sandbox_used_bytes / (plimsoll_sandbox_quota_bytes > 0) >= $threshold \
-        < 1 and on (source, framework, executor, container) \
+        "plimsoll_sandbox_used_bytes / (plimsoll_sandbox_quota_bytes > 0) >= $threshold < 1 \
+        and on (job, instance, source, framework, executor, container) \
         plimsoll_sandbox_info{enforcement!~\"none|accounting\"}",
     ),
     meaning: "The task has written most of the disk it asked for, and the quota is enforced: \
@@ -327,8 +327,8 @@ pub static SANDBOX_OVER_QUOTA: Condition = Condition {
     description: "The sandbox of {{ $labels.executor }} (container {{ $labels.container }}) \
           holds {{ $value | humanizePercentage }} of its quota, and that is enforced.",
     expr: Some(
-        "plimsoll_sandbox_used_bytes / (plimsoll_sandbox_quota_bytes > 0) >= 1 and on \
-        (source, framework, executor, container) \
+        "plimsoll_sandbox_used_bytes / (plimsoll_sandbox_quota_bytes > 0) >= 1 and on (job, \
+        instance, source, framework, executor, container) \
         plimsoll_sandbox_info{enforcement!~\"none|accounting\"}",
     ),
     meaning: "The task has written all the disk it asked for. With `soft_kill` it will be \
@@ -352,8 +352,8 @@ pub static SANDBOX_OVER_QUOTA_UNENFORCED: Condition = Condition {
     description: "The sandbox of {{ $labels.executor }} (container {{ $labels.container }}) \
           holds {{ $value | humanizePercentage }} of its quota; nothing stops it.",
     expr: Some(
-        "plimsoll_sandbox_used_bytes / (plimsoll_sandbox_quota_bytes > 0) >= 1 and on \
-        (source, framework, executor, container) \
+        "plimsoll_sandbox_used_bytes / (plimsoll_sandbox_quota_bytes > 0) >= 1 and on (job, \
+        instance, source, framework, executor, container) \
         plimsoll_sandbox_info{enforcement=~\"none|accounting\"}",
     ),
     meaning: "The task has written more than the disk it asked for, and nothing enforces \
@@ -374,7 +374,7 @@ pub static SANDBOX_MISSING: Condition = Condition {
     summary: "Sandbox of a running container is gone",
     description: "The container of {{ $labels.executor }} (container {{ $labels.container }}) \
           runs, but its sandbox is gone.",
-    expr: Some("plimsoll_sandbox_state{state=\"missing\"} == 1"),
+    expr: Some("max without (state) (plimsoll_sandbox_state{state=\"missing\"}) == 1"),
     meaning: "The agent lists the run as running, and its directory is not there: somebody \
           removed it. What the task writes there goes to deleted files, which still take \
           space.",
@@ -394,10 +394,7 @@ pub static SANDBOXES_LEAKED: Condition = Condition {
     summary: "Sandboxes the agent will never remove",
     description: "Framework {{ $labels.framework }} has sandboxes on this host that the agent \
           will never remove.",
-    expr: Some(
-        "sum by (job, instance, source, framework) \
-        (plimsoll_finished_sandboxes{state=\"leaked\"}) > 0",
-    ),
+    expr: Some("sum without (state) (plimsoll_finished_sandboxes{state=\"leaked\"}) > 0"),
     meaning: "Directories of runs below the present agent id that neither the API nor the \
           checkpoint knows. Frameworks that do not checkpoint leave them behind whenever \
           the agent restarts. The agent's garbage collection does not see them.",
@@ -420,10 +417,7 @@ pub static SANDBOXES_ABANDONED: Condition = Condition {
     hold_seconds: 3600.0,
     summary: "Sandboxes of a former agent",
     description: "Framework {{ $labels.framework }} has sandboxes below a former agent id.",
-    expr: Some(
-        "sum by (job, instance, source, framework) \
-        (plimsoll_finished_sandboxes{state=\"abandoned\"}) > 0",
-    ),
+    expr: Some("sum without (state) (plimsoll_finished_sandboxes{state=\"abandoned\"}) > 0"),
     meaning: "The agent registered with a new id (its host was renamed, its resources \
           changed, or `meta/slaves/latest` was removed), and the sandboxes of the former \
           id are still there. The agent removes the whole directory of the former id \

@@ -29,6 +29,12 @@ pub struct Thresholds {
     pub filesystem_inodes_low: f64,
     /// Part of a filesystem's inodes.
     pub filesystem_inodes_exhausted: f64,
+    /// Share of the time that a container's I/O stood at a limit.
+    pub io_throttled: f64,
+    /// Share of the time in which a whole container waited for I/O.
+    pub io_pressure: f64,
+    /// Part of what all containers move on a device.
+    pub io_neighbour: f64,
     /// Promised bytes as a part of a filesystem's size.
     pub filesystem_overcommitted: f64,
     /// Seconds past the greatest age that was asked for.
@@ -50,6 +56,9 @@ impl Default for Thresholds {
             filesystem_full: 0.97,
             filesystem_inodes_low: 0.9,
             filesystem_inodes_exhausted: 0.98,
+            io_throttled: 0.5,
+            io_pressure: 0.5,
+            io_neighbour: 0.8,
             filesystem_overcommitted: 1.0,
             measurements_overdue: 900.0,
             gc_behind: 3_600.0,
@@ -61,7 +70,7 @@ impl Default for Thresholds {
 
 impl Thresholds {
     /// Every key with its value and unit.
-    pub fn list(&self) -> [(&'static str, f64, Unit); 11] {
+    pub fn list(&self) -> [(&'static str, f64, Unit); 14] {
         [
             ("volume_near_quota", self.volume_near_quota, Unit::Ratio),
             ("sandbox_near_quota", self.sandbox_near_quota, Unit::Ratio),
@@ -69,6 +78,9 @@ impl Thresholds {
             ("filesystem_full", self.filesystem_full, Unit::Ratio),
             ("filesystem_inodes_low", self.filesystem_inodes_low, Unit::Ratio),
             ("filesystem_inodes_exhausted", self.filesystem_inodes_exhausted, Unit::Ratio),
+            ("io_throttled", self.io_throttled, Unit::Ratio),
+            ("io_pressure", self.io_pressure, Unit::Ratio),
+            ("io_neighbour", self.io_neighbour, Unit::Ratio),
             ("filesystem_overcommitted", self.filesystem_overcommitted, Unit::Ratio),
             ("measurements_overdue", self.measurements_overdue, Unit::Seconds),
             ("gc_behind", self.gc_behind, Unit::Seconds),
@@ -86,6 +98,9 @@ impl Thresholds {
             "filesystem_full" => &mut self.filesystem_full,
             "filesystem_inodes_low" => &mut self.filesystem_inodes_low,
             "filesystem_inodes_exhausted" => &mut self.filesystem_inodes_exhausted,
+            "io_throttled" => &mut self.io_throttled,
+            "io_pressure" => &mut self.io_pressure,
+            "io_neighbour" => &mut self.io_neighbour,
             "filesystem_overcommitted" => &mut self.filesystem_overcommitted,
             "measurements_overdue" => &mut self.measurements_overdue,
             "gc_behind" => &mut self.gc_behind,

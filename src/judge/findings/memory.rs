@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::conditions;
-use crate::model::{Finding, SubjectKind, Timestamp};
+use crate::model::{ClockStep, Finding, SubjectKind, Timestamp};
 
 use super::{Candidate, Facts, Strength, candidates, in_order, subjects};
 
@@ -60,6 +60,13 @@ impl FindingMemory {
         }
         self.entries = entries;
         in_order(findings)
+    }
+
+    /// The wall clock was set: what holds holds as long as before.
+    pub fn clock_stepped(&mut self, step: &ClockStep) {
+        for remembered in self.entries.values_mut().chain(self.waiting.values_mut()) {
+            step.shift(&mut remembered.since);
+        }
     }
 
     /// What is worth keeping beyond this run.

@@ -7,6 +7,7 @@
 
 mod growth;
 mod host;
+mod io;
 mod memory;
 mod orphan;
 mod subjects;
@@ -92,6 +93,7 @@ pub fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
     if facts.snapshot.ready {
         subjects::volumes(facts, &mut found);
         subjects::sandboxes(facts, &mut found);
+        io::containers(facts, &mut found);
         host::filesystems(facts, &mut found);
         host::agent(facts, &mut found);
         host::sources(facts, &mut found);

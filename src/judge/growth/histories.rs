@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use crate::model::{FilesystemSample, Growth, Inventory, Measured, Subject};
+use crate::model::{ClockStep, FilesystemSample, Growth, Inventory, Measured, Subject};
 
 use super::History;
 
@@ -67,6 +67,12 @@ impl Histories {
                 self.subjects.insert(subject, history);
             }
         }
+    }
+
+    /// The wall clock was set: the pace is what it was.
+    pub fn clock_stepped(&mut self, step: &ClockStep) {
+        let subjects = self.subjects.values_mut();
+        subjects.chain(self.filesystems.values_mut()).for_each(|of| of.clock_stepped(step));
     }
 
     /// Growth of a subject, without its filesystem's.

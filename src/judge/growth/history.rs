@@ -1,6 +1,6 @@
 //! What is remembered of one subject's use: dense for the last minutes, thinner the older.
 
-use crate::model::{Growth, Timestamp};
+use crate::model::{ClockStep, Growth, Timestamp};
 
 use super::predict;
 
@@ -67,6 +67,18 @@ impl History {
         self.newest = Some((at, bytes));
         for (rung, (width, capacity)) in self.rungs.iter_mut().zip(RUNGS) {
             add(rung, width, capacity, seconds, bytes as f32);
+        }
+        self.growth = predict::growth(self);
+    }
+
+    /// All of it goes along with a clock that was set.
+    pub fn clock_stepped(&mut self, step: &ClockStep) {
+        let Some((newest, _)) = &mut self.newest else { return };
+        step.shift(newest);
+        step.shift(&mut self.limit_since);
+        let seconds = |at: u32| (f64::from(at) + step.seconds()).max(0.0) as u32;
+        for bucket in self.rungs.iter_mut().flatten() {
+            (bucket.first, bucket.last) = (seconds(bucket.first), seconds(bucket.last));
         }
         self.growth = predict::growth(self);
     }
@@ -173,6 +185,37 @@ mod tests {
         assert_eq!(history.len(), 5);
         history.observe(2_000.0, 70, None, "statfs");
         assert_eq!((history.len(), history.method.as_str()), (5, "statfs"));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_leaves_the_pace() {
+        for seconds in [7_200.0, -7_200.0] {
+            let mut history = History::default();
+            let at = |from: f64, steps: std::ops::Range<u32>, history: &mut History| {
+                for step in steps {
+                    let bytes = 500_000_000 + u64::from(step) * 1_000_000;
+                    history.observe(
+                        from + f64::from(step) * 10.0,
+                        bytes,
+                        Some(650_000_000),
+                        "walk",
+                    );
+                }
+            };
+            at(1e9, 0..120, &mut history);
+            let before = history.growth().expect("two thousand seconds tell");
+            let (looked, now) = (1e9 + 1_190.0, 1e9 + 1_192.0 + seconds);
+            let step = ClockStep::between(looked, now, 2.0).expect("it was set");
+            history.clock_stepped(&step);
+            let after = history.growth().expect("still");
+            assert_eq!(after.bytes_per_second, before.bytes_per_second);
+            let full = |growth: Growth| growth.full_at.expect("it will be full");
+            assert!((full(after) - full(before) - seconds).abs() < 1.0);
+            at(1e9 + seconds, 120..130, &mut history);
+            let later = history.growth().expect("still");
+            assert!((later.bytes_per_second / before.bytes_per_second - 1.0).abs() < 0.05);
+            assert!((full(later) - full(after)).abs() < 60.0);
+        }
     }
 
     #[test]

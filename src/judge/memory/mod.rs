@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
 use crate::model::{
-    History, Inventory, Measured, RoleOwners, Sandbox, SandboxKey, Snapshot, Subject, Timestamp,
-    Volume, VolumeKey, VolumeState,
+    ClockStep, History, Inventory, Measured, RoleOwners, Sandbox, SandboxKey, Snapshot, Subject,
+    Timestamp, Volume, VolumeKey, VolumeState,
 };
 
 use record::{Record, Records};
@@ -29,7 +29,12 @@ pub struct Memory {
     volumes: Records<VolumeKey>,
     sandboxes: Records<SandboxKey>,
     rounds: u64,
+    /// Steps of the wall clock forward: what it showed before, and by how much.
+    steps: Vec<(Timestamp, f64)>,
 }
+
+/// Most steps of the clock that are remembered.
+const MAX_STEPS: usize = 16;
 
 impl Memory {
     /// Takes note of one round of discovery.
@@ -99,14 +104,39 @@ impl Memory {
         }
     }
 
-    /// The wall clock was set forward by `seconds`: periods that are being waited for do not
-    /// elapse by that. (A clock set backward needs no help: a time that lies ahead counts as now.)
-    pub fn clock_jumped(&mut self, seconds: f64) {
-        for (_, record) in self.volumes.iter_mut() {
-            for since in [&mut record.history.unclaimed_since, &mut record.history.unowned_since] {
-                *since = since.map(|since| since + seconds.max(0.0));
+    /// The wall clock was set: no period that is being waited for elapses by that, and none
+    /// begins anew.
+    pub fn clock_stepped(&mut self, step: &ClockStep) {
+        let volumes = self.volumes.iter_mut().map(|(_, record)| record);
+        let sandboxes = self.sandboxes.iter_mut().map(|(_, record)| record);
+        volumes.chain(sandboxes).for_each(|record| record.clock_stepped(step));
+        if step.seconds() > 0.0 {
+            self.steps.push((step.before(), step.seconds()));
+            let surplus = self.steps.len().saturating_sub(MAX_STEPS);
+            self.steps.drain(..surplus);
+        }
+        // A step back undoes those before it.
+        let mut back = -step.seconds();
+        while back > 0.0
+            && let Some((_, forward)) = self.steps.last_mut()
+        {
+            let undone = back.min(*forward);
+            (*forward, back) = (*forward - undone, back - undone);
+            if *forward <= 0.0 {
+                self.steps.pop();
             }
         }
+    }
+
+    /// A time that a file bears, by the clock as it is now: it seems no older than it is, however
+    /// the clock was set since the start. (It may seem younger, where the clock was set back.)
+    pub fn file_time(&self, at: Timestamp) -> Timestamp {
+        self.steps.iter().fold(
+            at,
+            |at, (before, forward)| {
+                if at <= *before { at + forward } else { at }
+            },
+        )
     }
 
     /// What is remembered of a volume.

@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{History, Peak, QuotaChange, Timestamp, Volume};
+use crate::model::{ClockStep, History, Peak, QuotaChange, Timestamp, Volume};
 
 /// How long a vanished subject is remembered, in seconds.
 const KEEP_GONE: f64 = 86_400.0;
@@ -91,9 +91,18 @@ impl Record {
     /// A clock that was set back leaves times ahead of now: they count as now, so that no grace
     /// is shorter than it should be and nothing was used in the future.
     fn not_ahead_of(&mut self, now: Timestamp) {
+        self.each_time(|time| *time = time.min(now));
+    }
+
+    /// Every time goes along with a clock that was set.
+    pub fn clock_stepped(&mut self, step: &ClockStep) {
+        self.each_time(|time| step.shift(time));
+    }
+
+    fn each_time(&mut self, change: impl Fn(&mut Timestamp)) {
         let history = &mut self.history;
         let peak = history.peak.as_mut().map(|peak| &mut peak.at);
-        let change = history.quota_change.as_mut().map(|change| &mut change.at);
+        let quota = history.quota_change.as_mut().map(|change| &mut change.at);
         let plain = [
             &mut history.first_seen,
             &mut history.last_claimed,
@@ -104,9 +113,7 @@ impl Record {
             &mut history.state_since,
             &mut self.gone_since,
         ];
-        for time in plain.into_iter().filter_map(Option::as_mut).chain(peak).chain(change) {
-            *time = time.min(now);
-        }
+        plain.into_iter().filter_map(Option::as_mut).chain(peak).chain(quota).for_each(change);
     }
 }
 

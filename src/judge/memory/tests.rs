@@ -6,8 +6,8 @@ use super::record::MAX_GONE;
 use super::*;
 use crate::judge::volume::{judge, with_owners};
 use crate::model::{
-    Claims, DiskType, Holder, Method, Peak, Presence, QuotaChange, SourceKind, UsageSample,
-    VolumeKind, VolumeState, Witness,
+    Claims, ClockStep, DiskType, Holder, Method, Peak, Presence, QuotaChange, SourceKind,
+    UsageSample, VolumeKind, VolumeState, Witness,
 };
 
 const GRACE: f64 = 600.0;
@@ -204,15 +204,42 @@ fn another_volume_of_the_same_name_has_a_history_of_its_own() {
 }
 
 #[test]
-fn a_clock_step_shortens_no_grace() {
+fn a_clock_step_moves_no_grace_and_no_age() {
+    for seconds in [1e9, -1e9] {
+        let mut memory = Memory::default();
+        memory.observe_volumes(&[sample_volume("v")], 2e9);
+        memory.observe_volumes(&[denied("v")], 2e9 + 10.0);
+        let now = 2e9 + seconds;
+        memory
+            .clock_stepped(&ClockStep::between(2e9 + 10.0, now + 20.0, 10.0).expect("it was set"));
+        memory.observe_volumes(&[denied("v")], now + 20.0);
+        let history = memory.volume(&denied("v").key);
+        assert_eq!((history.first_seen, history.unclaimed_since), (Some(now), Some(now + 10.0)));
+        assert_eq!(state(&denied("v"), &memory, now + 609.0), VolumeState::Unknown);
+        assert_eq!(state(&denied("v"), &memory, now + 610.0), VolumeState::Orphaned);
+    }
+}
+
+#[test]
+fn a_file_is_no_older_than_it_is() {
     let mut memory = Memory::default();
-    memory.observe_volumes(&[sample_volume("v")], 1_000.0);
-    memory.observe_volumes(&[denied("v")], 1_010.0);
-    memory.clock_jumped(1e9);
-    let now = 1e9 + 1_020.0;
-    memory.observe_volumes(&[denied("v")], now);
-    assert_eq!(state(&denied("v"), &memory, now), VolumeState::Unknown);
-    // Back again: what lies ahead counts as now.
+    let mut set = |before: f64, now: f64| {
+        memory.clock_stepped(&ClockStep::between(before, now, 1.0).expect("it was set"));
+        [900.0, 50_500.0].map(|at| memory.file_time(at))
+    };
+    // One file from before all, one from between the two steps forward.
+    assert_eq!(set(1_000.0, 50_001.0), [49_900.0, 50_500.0]);
+    assert_eq!(set(51_000.0, 61_001.0), [59_900.0, 60_500.0]);
+    assert_eq!(set(61_500.0, 31_501.0), [29_900.0, 50_500.0]);
+    assert_eq!(set(31_600.0, 1_601.0), [900.0, 50_500.0]);
+}
+
+#[test]
+fn a_step_that_nobody_saw_shortens_no_grace() {
+    let mut memory = Memory::default();
+    memory.observe_volumes(&[sample_volume("v")], 2_000.0);
+    memory.observe_volumes(&[denied("v")], 2_010.0);
+    // What lies ahead counts as now: such are times that an earlier run left.
     memory.observe_volumes(&[denied("v")], 1_030.0);
     assert_eq!(memory.volume(&denied("v").key).unclaimed_since, Some(1_030.0));
     assert_eq!(state(&denied("v"), &memory, 1_629.0), VolumeState::Unknown);

@@ -10,7 +10,7 @@ use super::entry::Book;
 use super::scheduler::Scheduler;
 use super::target::{MeterStats, Target, UsageConfig};
 use crate::host::Guard;
-use crate::model::{Measured, Subject, Timestamp};
+use crate::model::{ClockStep, Measured, Subject, Timestamp};
 
 /// Measures subjects again and again. Ends with [`UsageMeter::shutdown`] or when dropped.
 pub struct UsageMeter {
@@ -70,6 +70,11 @@ impl UsageMeter {
     /// What is known of each subject. Cheap while nothing changed.
     pub fn results(&self) -> Arc<HashMap<Subject, Measured>> {
         lock(&self.shared.book).snapshot()
+    }
+
+    /// The wall clock was set: every value is as old as before.
+    pub fn clock_stepped(&self, step: &ClockStep) {
+        lock(&self.shared.book).clock_stepped(step);
     }
 
     /// What was done and is owed, as of the last turn of the scheduler (a second ago at most).

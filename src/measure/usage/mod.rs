@@ -14,7 +14,6 @@ mod order;
 mod pass;
 mod pressure;
 pub mod quota;
-mod remember;
 mod scheduler;
 mod skip;
 mod target;

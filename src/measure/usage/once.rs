@@ -7,10 +7,10 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
 use super::crew::{self, News, Outcome, Task};
-use super::entry::{Book, Kind, trusted};
+use super::entry::{Book, Kind};
 use super::meter::{not_walked, nothing_mounted, timestamp};
 use super::pass;
-use super::quota::{self, Probe, Record};
+use super::quota::{self, Probe, Record, trusted};
 use super::target::{How, Target};
 use crate::host::{Guard, GuardError, errno};
 use crate::model::{MeasureFailure, Measured, Subject};

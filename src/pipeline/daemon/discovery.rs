@@ -54,6 +54,7 @@ impl Shared {
                 agent: round.agent,
                 volumes: round.volumes,
                 sandboxes: round.sandboxes,
+                containers: round.containers,
                 sources,
                 disagreements: round.disagreements,
             };
@@ -66,7 +67,7 @@ impl Shared {
         let table = self.guard.table();
         self.meter.set_targets(targets::plan(&inventory, &table, &self.roots));
         let mut state = self.state();
-        let at = inventory.taken_at;
+        let at = self.look_at_clock(&mut state);
         if let Some(owners) = self.fresh_owners(&state) {
             state.memory.observe_owners(&owners, at);
         }
@@ -76,12 +77,18 @@ impl Shared {
         }
         let sources = &inventory.sources;
         state.collectors.retain(|name, _| {
-            *name == Filesystems::COLLECTOR || sources.iter().any(|source| source.name == *name)
+            *name == Filesystems::COLLECTOR
+                || *name == super::io::COLLECTOR
+                || sources.iter().any(|source| source.name == *name)
         });
         let moved = state.inventory.volumes.len() != inventory.volumes.len()
             || state.inventory.sandboxes.len() != inventory.sandboxes.len();
+        let others = state.inventory.containers != inventory.containers;
         state.inventory = Arc::new(inventory);
         drop(state);
+        if others {
+            self.measure_io.raise();
+        }
         if moved {
             self.measure_filesystems.raise();
         }

@@ -2,8 +2,10 @@
 //! measuring scheduler with its own. They meet in one small locked state; whoever changes it
 //! raises a signal, and the publisher makes a new snapshot of it.
 
+mod clock;
 mod discovery;
 mod filesystems;
+mod io;
 mod master;
 mod persistence;
 mod publishing;
@@ -25,7 +27,10 @@ use crate::judge::Memory;
 use crate::judge::findings::FindingMemory;
 use crate::judge::growth::Histories;
 use crate::measure::usage::{UsageConfig, UsageMeter};
-use crate::model::{CollectorRun, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceReport};
+use crate::model::{
+    CollectorRun, ContainerIo, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceReport,
+    Timestamp,
+};
 
 use super::once_log::OnceLog;
 use super::signal::Signal;
@@ -62,6 +67,7 @@ struct Shared {
     state: Mutex<State>,
     discover: Arc<Signal>,
     measure_filesystems: Signal,
+    measure_io: Signal,
     publish: Arc<Signal>,
     save: Signal,
     master: Signal,
@@ -81,8 +87,11 @@ struct State {
     master: Option<SourceReport>,
     filesystems: Vec<FilesystemSample>,
     filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
+    io: Arc<Vec<ContainerIo>>,
     collectors: BTreeMap<&'static str, CollectorRun>,
     log: OnceLog,
+    /// When the clock was looked at last, and what it showed.
+    clock: Option<(Instant, Timestamp)>,
 }
 
 impl Daemon {
@@ -109,17 +118,19 @@ impl Daemon {
             state: Mutex::new(State::default()),
             discover: Arc::new(Signal::default()),
             measure_filesystems: Signal::default(),
+            measure_io: Signal::default(),
             publish,
             save: Signal::default(),
             history: Signal::default(),
             master: Signal::default(),
             stopping: AtomicBool::new(false),
         });
-        let work: [(&str, Work); 5] = [
+        let work: [(&str, Work); 6] = [
             ("state", Shared::keep_state_for_ever),
             ("master", Shared::ask_master_for_ever),
             ("discover", Shared::discover_for_ever),
             ("filesystems", Shared::measure_filesystems_for_ever),
+            ("io", Shared::measure_io_for_ever),
             ("publish", Shared::publish_for_ever),
         ];
         let mut daemon = Self { shared, threads: Vec::new() };
@@ -144,6 +155,7 @@ impl Daemon {
             shared.meter.configure(usage_config(&config));
             shared.config.store(Arc::new(config));
             shared.discover.raise();
+            shared.measure_io.raise();
             shared.master.raise();
             shared.publish.raise();
         }
@@ -155,6 +167,7 @@ impl Drop for Daemon {
         self.shared.stopping.store(true, Ordering::Release);
         self.shared.discover.raise();
         self.shared.measure_filesystems.raise();
+        self.shared.measure_io.raise();
         self.shared.publish.raise();
         self.shared.save.raise();
         self.shared.master.raise();

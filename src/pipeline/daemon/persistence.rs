@@ -1,7 +1,7 @@
 //! The thread that keeps what must outlive a restart.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
@@ -16,8 +16,6 @@ use super::Shared;
 
 /// Two writes of the state file are at least this far apart.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
-/// A step of the wall clock that is more than its ordinary correction, in seconds.
-const CLOCK_JUMP: f64 = 5.0;
 /// Section of the state file that holds the memory.
 const MEMORY: &str = "memory";
 /// Section that holds since when each condition holds.
@@ -32,7 +30,6 @@ impl Shared {
     pub(super) fn keep_state_for_ever(&self) {
         let storage = self.config.load().storage.clone();
         let mut file = StateFile::new(storage, Arc::clone(&self.guard));
-        let mut clock = (Instant::now(), now());
         loop {
             let stopping = self.stopping();
             let time = now();
@@ -42,12 +39,6 @@ impl Shared {
                 self.restore(&mut file, &sections, time);
             }
             self.history.raise();
-            // What the wall clock gained on the one that only goes forward.
-            let jumped = (time - clock.1) - clock.0.elapsed().as_secs_f64();
-            if jumped > CLOCK_JUMP {
-                self.state().memory.clock_jumped(jumped);
-            }
-            clock = (Instant::now(), time);
             if file.is_open() {
                 file.save(self.sections());
             }

@@ -10,7 +10,6 @@ use crate::judge::{Evidence, assemble};
 use crate::measure::usage::MeterStats;
 use crate::model::Snapshot;
 
-use super::super::now;
 use super::Shared;
 
 /// Two snapshots are at least this far apart.
@@ -44,10 +43,10 @@ impl Shared {
     }
 
     fn assemble(&self, sequence: u64) -> Snapshot {
-        let usage = self.meter.results();
         let config = self.config.load();
         let mut state = self.state();
-        let now = now();
+        let now = self.look_at_clock(&mut state);
+        let usage = self.meter.results();
         let owners = self.fresh_owners(&state);
         let state = &mut *state;
         state.histories.observe(&state.inventory, &usage, &state.filesystems);
@@ -60,6 +59,7 @@ impl Shared {
             histories: &state.histories,
             filesystems: state.filesystems.clone(),
             filesystem_of: &state.filesystem_of,
+            io: Arc::clone(&state.io),
             collectors: state.collectors.values().cloned().collect(),
             now,
             grace: config.orphans.grace.as_secs_f64(),

@@ -18,6 +18,7 @@ use rustix::fs::{Mode, OFlags, StatVfs, fstat, fstatvfs, open, openat};
 use rustix::io::{Errno, retry_on_intr};
 use thiserror::Error;
 
+pub(super) use verdict::trusted;
 pub use verdict::{Distrust, verdict};
 
 use super::pass::resolve;
@@ -116,8 +117,7 @@ impl Probe {
 
     /// Reads the record. Opens and closes the subject's root; to be called on a guarded thread.
     pub fn read(&self) -> Result<Record, NoRecord> {
-        let (root, id) = self.tagged()?;
-        let device = fstat(&root).map_err(|e| failed("fstat", &self.root, e))?.st_dev;
+        let (root, id, device) = self.tagged()?;
         match self.quota(&root, id) {
             Ok(quota) => Ok(Record {
                 project: (device, id),
@@ -142,31 +142,30 @@ impl Probe {
         }
     }
 
-    /// The root's descriptor and the id, when the subject's directories make up one project.
-    fn tagged(&self) -> Result<(OwnedFd, u32), NoRecord> {
+    /// The root's descriptor, the id and the device number, when the subject's directories make up
+    /// one project.
+    fn tagged(&self) -> Result<(OwnedFd, u32, u64), NoRecord> {
         let root = directory(&self.root)?;
         let id = handed_down(attributes(&root, &self.root)?)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let parent = retry_on_intr(|| openat(&root, c"..", flags, Mode::empty()))
             .map_err(|e| failed("open parent of", &self.root, e))?;
-        let device = |fd: &OwnedFd| {
-            fstat(fd).map(|stat| stat.st_dev).map_err(|e| failed("fstat", &self.root, e))
-        };
-        if device(&parent)? == device(&root)? && attributes(&parent, &self.root)?.id == id {
-            let above = fstat(&parent).map_err(|e| failed("fstat", &self.root, e))?;
-            let here = fstat(&root).map_err(|e| failed("fstat", &self.root, e))?;
-            // The root of a filesystem is its own parent.
-            if above.st_ino != here.st_ino {
-                return Err(NoRecord::PartOfLarger);
-            }
+        let stat = |fd: &OwnedFd| fstat(fd).map_err(|e| failed("fstat", &self.root, e));
+        let (above, here) = (stat(&parent)?, stat(&root)?);
+        // The root of a filesystem is its own parent.
+        if above.st_dev == here.st_dev
+            && above.st_ino != here.st_ino
+            && attributes(&parent, &self.root)?.id == id
+        {
+            return Err(NoRecord::PartOfLarger);
         }
         for path in &self.extra {
             let fd = directory(path)?;
-            if handed_down(attributes(&fd, path)?)? != id || device(&fd)? != device(&root)? {
+            if handed_down(attributes(&fd, path)?)? != id || stat(&fd)?.st_dev != here.st_dev {
                 return Err(NoRecord::OtherProject(path.clone()));
             }
         }
-        Ok((root, id))
+        Ok((root, id, here.st_dev))
     }
 
     fn quota(&self, root: &OwnedFd, id: u32) -> io::Result<ProjectQuota> {

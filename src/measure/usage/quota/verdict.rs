@@ -77,6 +77,18 @@ pub fn verdict(
     Ok(())
 }
 
+/// What to think of a project quota after a walk: its record, if it stands for the subject.
+/// `proven`: it did after the walk before this one.
+pub(in crate::measure::usage) fn trusted(
+    before: Option<&Record>,
+    after: Option<&Record>,
+    totals: &Totals,
+    proven: bool,
+) -> Option<Result<Record, Distrust>> {
+    let (before, after) = (before?, after?);
+    Some(verdict(before, after, totals, proven).map(|()| *after))
+}
+
 struct Range {
     low: u64,
     high: u64,
@@ -181,5 +193,15 @@ mod tests {
         let other = Record { project: (1, 8), ..one };
         assert_eq!(verdict(&one, &other, &totals, true), Err(Distrust::Changed));
         assert_eq!(verdict(&one, &record(100, None), &totals, true), Err(Distrust::Changed));
+    }
+
+    #[test]
+    fn the_first_comparison_must_be_exact() {
+        let totals = Totals { used_bytes: 8192, apparent_bytes: 7, files: 2, newest_mtime: None };
+        let (same, more) = (record(8192, Some(2)), record(12_288, Some(3)));
+        assert_eq!(trusted(Some(&same), Some(&same), &totals, false), Some(Ok(same)));
+        assert!(matches!(trusted(Some(&more), Some(&more), &totals, false), Some(Err(_))));
+        assert_eq!(trusted(Some(&more), Some(&more), &totals, true), Some(Ok(more)));
+        assert_eq!(trusted(None, Some(&same), &totals, true), None);
     }
 }

@@ -1,0 +1,60 @@
+//! Values near their threshold, and spikes.
+
+use super::*;
+
+#[test]
+fn a_value_at_the_threshold_does_not_flap() {
+    let at = |tenths: u64| Host::default().volume(claimed("v"), Some(GIB * tenths / 100));
+    let mut memory = FindingMemory::default();
+    let mut steps = Vec::new();
+    // 10 GiB are the quota: 900 is the threshold, 870 the threshold less the margin.
+    for (minutes, hundredths) in [
+        (0, 899),
+        (1, 900),
+        (5, 905),
+        (6, 901),
+        (7, 899),
+        (8, 880),
+        (9, 901),
+        (10, 869),
+        (11, 899),
+        (12, 901),
+    ] {
+        let findings = at(hundredths).look(&mut memory, NOW + f64::from(minutes) * 60.0);
+        steps.push(findings.len());
+    }
+    // Silent below; held for five minutes; stays within the margin; gone below it; waits anew.
+    assert_eq!(steps, [0, 0, 0, 1, 1, 1, 1, 0, 0, 0]);
+}
+
+#[test]
+fn a_spike_shorter_than_the_hold_time_is_never_told() {
+    let mut memory = FindingMemory::default();
+    let (low, high) = (GIB, GIB * 19 / 2);
+    for minute in 0..60 {
+        let bytes = if minute % 4 == 0 { low } else { high };
+        let host = Host::default().volume(claimed("v"), Some(bytes));
+        assert_eq!(host.look(&mut memory, NOW + f64::from(minute) * 60.0), [], "{minute}");
+    }
+}
+
+#[test]
+fn a_prediction_at_the_horizon_does_not_flap_and_one_that_is_over_its_quota_is_told_once() {
+    let mut memory = FindingMemory::default();
+    let mut look = |minute: f64, hours: f64| {
+        let host = Host::default()
+            .volume(claimed("v"), Some(5 * GIB))
+            .with(|host| host.subjects_full = Some((hours, FullBy::Quota)));
+        kinds(&host.look(&mut memory, NOW + minute * 60.0))
+    };
+    assert_eq!(look(0.0, 24.1), [""; 0]);
+    assert_eq!(look(1.0, 23.9), [""; 0]);
+    assert_eq!(look(11.0, 23.9), ["volume_fills_soon"]);
+    assert_eq!(look(12.0, 26.9), ["volume_fills_soon"], "within the margin");
+    assert_eq!(look(13.0, 4.1), ["volume_fills_soon"]);
+    assert_eq!(look(14.0, 27.1), [""; 0]);
+    let over = Host::default()
+        .volume(claimed("v"), Some(11 * GIB))
+        .with(|host| host.subjects_full = Some((0.0, FullBy::Quota)));
+    assert_eq!(kinds(&over.settled()), ["volume_over_quota"]);
+}

@@ -1,0 +1,152 @@
+//! Seconds the threads of a container waited for block I/O (`delayacct_blkio_ticks`, field 42 of
+//! `/proc/TID/stat`).
+//!
+//! The kernel keeps it for each thread and, in that file, does not add a process' threads up: a
+//! database's are in its worker threads. So every thread of the group is read. What a thread waited
+//! between the last look at it and its end is lost, and nothing goes backwards when it ends.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+
+use procfs::FromRead;
+
+use crate::host::Roots;
+
+/// Whether the kernel counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accounting {
+    /// It does.
+    On,
+    /// It does not: every thread shows 0.
+    Off,
+    /// A kernel without the switch (before 5.14), where it is on unless it was left out of the
+    /// build: believed once a thread shows anything but 0.
+    Unknown,
+}
+
+impl Accounting {
+    /// Asks the kernel.
+    pub fn of(roots: &Roots) -> Self {
+        match fs::read_to_string(roots.procfs.join("sys/kernel/task_delayacct")) {
+            Ok(text) if text.trim() == "1" => Self::On,
+            Ok(_) => Self::Off,
+            Err(_) => {
+                let switched_off = fs::read_to_string(roots.procfs.join("cmdline"))
+                    .is_ok_and(|line| line.split_whitespace().any(|word| word == "nodelayacct"));
+                if switched_off { Self::Off } else { Self::Unknown }
+            }
+        }
+    }
+}
+
+/// Most threads of all containers that are read in one round; the containers past it have no
+/// value.
+pub const MOST_THREADS: usize = 20_000;
+/// Most levels of groups below a container's own.
+const MAX_DEPTH: usize = 8;
+
+/// Ids of the threads in a group and those below it, as the files `tasks` (v1) or
+/// `cgroup.threads` (v2) list them. `None`: more than `most`, or not readable.
+pub fn threads(directory: &Path, file: &str, most: usize) -> Option<Vec<i32>> {
+    let mut found = Vec::new();
+    let mut waiting = vec![(directory.to_path_buf(), 0)];
+    while let Some((group, depth)) = waiting.pop() {
+        match fs::read_to_string(group.join(file)) {
+            Ok(text) => found.extend(text.lines().filter_map(|line| line.parse::<i32>().ok())),
+            // A group of threads' domain does not list them; its children do.
+            Err(_) if depth > 0 => {}
+            Err(_) => return None,
+        }
+        if found.len() > most {
+            return None;
+        }
+        let Ok(entries) = fs::read_dir(&group) else { continue };
+        for entry in entries.flatten() {
+            if depth < MAX_DEPTH && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                waiting.push((entry.path(), depth + 1));
+            }
+        }
+    }
+    Some(found)
+}
+
+/// Start time and waiting time of a thread, both in clock ticks. `None`: it is gone.
+pub fn of_thread(procfs: &Path, thread: i32) -> Option<(u64, u64)> {
+    let text = fs::read(procfs.join(thread.to_string()).join("stat")).ok()?;
+    let stat = procfs::process::Stat::from_read(text.as_slice()).ok()?;
+    Some((stat.starttime, stat.delayacct_blkio_ticks?))
+}
+
+/// Adds up what the threads of one container waited.
+#[derive(Clone, Debug, Default)]
+pub struct DelayMeter {
+    threads: HashMap<i32, (u64, u64)>,
+    ticks: u64,
+}
+
+impl DelayMeter {
+    /// Takes the threads that live now, with their start and waiting times.
+    pub fn observe(&mut self, now: impl IntoIterator<Item = (i32, (u64, u64))>) {
+        let mut threads = HashMap::with_capacity(self.threads.len());
+        for (thread, (start, ticks)) in now {
+            let before = match self.threads.get(&thread) {
+                Some((known, before)) if *known == start => *before,
+                // A new thread, if under an old id.
+                _ => 0,
+            };
+            self.ticks += ticks.saturating_sub(before);
+            threads.insert(thread, (start, ticks));
+        }
+        self.threads = threads;
+    }
+
+    /// Clock ticks waited so far.
+    pub fn ticks(&self) -> u64 {
+        self.ticks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_goes_backwards_when_threads_end() {
+        let mut meter = DelayMeter::default();
+        meter.observe([(10, (100, 50)), (11, (120, 7))]);
+        assert_eq!(meter.ticks(), 57);
+        meter.observe([(10, (100, 60))]);
+        assert_eq!(meter.ticks(), 67);
+        meter.observe([]);
+        assert_eq!(meter.ticks(), 67);
+        // The id is used again, by a thread that started later.
+        meter.observe([(10, (900, 3))]);
+        assert_eq!(meter.ticks(), 70);
+        meter.observe([(10, (900, 3))]);
+        assert_eq!(meter.ticks(), 70);
+    }
+
+    #[test]
+    fn the_kernel_is_asked_and_older_ones_are_believed_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let roots = Roots { procfs: dir.path().into(), ..Roots::default() };
+        assert_eq!(Accounting::of(&roots), Accounting::Unknown);
+        fs::write(dir.path().join("cmdline"), "root=/dev/sda nodelayacct quiet\n").unwrap();
+        assert_eq!(Accounting::of(&roots), Accounting::Off);
+        let switch = dir.path().join("sys/kernel");
+        fs::create_dir_all(&switch).unwrap();
+        fs::write(switch.join("task_delayacct"), "1\n").unwrap();
+        assert_eq!(Accounting::of(&roots), Accounting::On);
+        fs::write(switch.join("task_delayacct"), "0\n").unwrap();
+        assert_eq!(Accounting::of(&roots), Accounting::Off);
+    }
+
+    #[test]
+    fn own_thread_is_read() {
+        let id = i32::try_from(std::process::id()).unwrap();
+        let (start, _) = of_thread(Path::new("/proc"), id).expect("there");
+        assert!(start > 0);
+        assert_eq!(of_thread(Path::new("/proc"), i32::MAX), None);
+    }
+}

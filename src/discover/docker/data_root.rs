@@ -235,7 +235,7 @@ mod tests {
             format!(
                 "1 0 8:0 / / rw - ext4 d rw\n\
                  2 1 0:9 / {at}/overlay2/l1/merged rw - overlay o rw,lowerdir=/a,upperdir={at}/overlay2/l1/diff,workdir=/w\n\
-                 3 1 0:8 / {at}/rootfs/overlayfs/c9 rw - overlay o rw,lowerdir=/a,upperdir=/var/lib/co\\\\,n/fs,workdir=/w\n\
+                 3 1 0:8 / {at}/rootfs/overlayfs/c9 rw - overlay o rw,lowerdir=/a,upperdir=/var/lib/co\\134,n/fs,workdir=/w\n\
                  4 1 0:7 / /else/overlay2/l7/merged rw - overlay o rw,upperdir=/x,workdir=/w\n"
             )
             .as_bytes(),

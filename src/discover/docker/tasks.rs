@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use crate::discover::Round;
-use crate::model::{Containerizer, Holder, Presence, Sandbox, VolumeKind};
+use crate::model::{ContainerRef, Containerizer, Holder, Presence, Sandbox, VolumeKind};
 
 /// Moves what Docker knows of the agent's containers to the agent's sandboxes: the writable layer,
 /// and who holds which volume.
@@ -24,9 +24,6 @@ pub fn join_tasks(mesos: &mut Round, docker: &mut Round) {
         if let Some(run) = run {
             owner.insert(sandbox.key.container.clone(), *run);
         }
-    }
-    if owner.is_empty() {
-        return;
     }
     docker.sandboxes.retain(|container| {
         let Some(run) = owner.get(&container.key.container) else { return true };
@@ -47,6 +44,7 @@ pub fn join_tasks(mesos: &mut Round, docker: &mut Round) {
         volume.holders.sort();
         volume.holders.dedup();
     }
+    docker.containers = docker.sandboxes.iter().filter_map(group).collect();
     // The sandbox itself is mounted into its container.
     docker.volumes.retain(|volume| {
         volume.kind != VolumeKind::HostPath
@@ -57,6 +55,19 @@ pub fn join_tasks(mesos: &mut Round, docker: &mut Round) {
                 })
             })
     });
+}
+
+/// Where the control group of a running container is found.
+fn group(sandbox: &Sandbox) -> Option<ContainerRef> {
+    let engine = sandbox.engine.as_ref().filter(|_| sandbox.running == Some(true))?;
+    let id = &sandbox.key.container;
+    Some(ContainerRef {
+        key: sandbox.key.clone(),
+        nested: false,
+        pid: engine.pid,
+        group: None,
+        directory: vec![id.clone(), format!("docker-{id}.scope"), format!("libpod-{id}.scope")],
+    })
 }
 
 /// The Mesos container behind a name.

@@ -172,6 +172,11 @@ fn volumes() -> Vec<VolumeView> {
     docker.volume.key.source = SourceKind::Docker;
     docker.volume.kind = VolumeKind::DockerVolume;
     docker.volume.driver = Some("local".into());
+    docker.volume.engine = Some(EngineVolume {
+        program: "docker",
+        labels: vec![("team".into(), "metrics\n\"}".into())],
+        ..EngineVolume::default()
+    });
     docker.volume.path = Some("/var/lib/docker/volumes/grafana-storage/_data".into());
     docker.volume.holders = vec![Holder {
         container: "grafana".into(),
@@ -222,6 +227,11 @@ fn sandboxes() -> Vec<SandboxView> {
     nested.sandbox.kind = SandboxKind::Nested;
     let mut docker = sandbox("marathon", "legacy", SandboxState::Live, 12 * MIB, Some(512 * MIB));
     docker.sandbox.containerizer = Some(Containerizer::Docker);
+    docker.sandbox.engine = Some(EngineContainer {
+        program: "docker",
+        labels: vec![("team".into(), "legacy".into())],
+        ..EngineContainer::default()
+    });
     docker.enforcement = Enforcement::Accounting;
     let mut standalone = sandbox("", "debug-shell", SandboxState::Standalone, 4096, None);
     standalone.sandbox.key.executor.clear();

@@ -80,7 +80,10 @@ pub fn read(roots: &Roots, root: &Path, mounts: &MountTable) -> Found {
             Err(error) => found.errors.push(error),
         }
     }
-    found.containers = containers(&real, layers, mounts);
+    // Without the directory whatever is mounted below it is not this host's.
+    if found.there {
+        found.containers = containers(&real, layers, mounts);
+    }
     found
 }
 
@@ -275,8 +278,12 @@ mod tests {
 
     #[test]
     fn no_data_root_is_nothing() {
-        let found =
-            read(&Roots::default(), Path::new("/nonexistent/docker"), &MountTable::default());
+        let table = MountTable::parse(
+            b"1 0 8:0 / / rw - ext4 d rw\n\
+              2 1 0:9 / /nonexistent/docker/overlay2/l/merged rw - overlay o rw,upperdir=/u,workdir=/w\n",
+        );
+        let found = read(&Roots::default(), Path::new("/nonexistent/docker"), &table);
         assert!(!found.there && found.volumes.is_empty() && found.errors.is_empty());
+        assert!(found.containers.is_empty());
     }
 }

@@ -16,3 +16,7 @@ pub mod measure;
 pub mod model;
 pub mod pipeline;
 pub mod text;
+
+// The tests' sample snapshots name this crate as users of it do.
+#[cfg(test)]
+extern crate self as plimsoll;

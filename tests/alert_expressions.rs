@@ -56,6 +56,7 @@ fn promtool_reads_every_expression_and_description() {
 const VOLUME: &str = r#"source="mesos",role="db",volume="v",disk="ROOT""#;
 const SANDBOX: &str = r#"source="mesos",framework="F",executor="e",container="c""#;
 const FILESYSTEM: &str = r#"mount_point="/data""#;
+const NETWORK: &str = r#"server="filer",export="/vol",mount_point="/data""#;
 
 /// What one host shows: samples as (family, labels, value), constant over time.
 type Samples = Vec<(&'static str, String, f64)>;
@@ -355,6 +356,16 @@ fn cases() -> Vec<Case> {
             filesystem(50.0, 1.0, None),
             FILESYSTEM,
         ),
+        case(
+            // A hung network filesystem is told as such, with its server.
+            "filesystem_unresponsive",
+            filesystem(50.0, 0.0, Some(NOW)),
+            [filesystem(50.0, 0.0, Some(LATE)), hung(0.0)].concat(),
+            FILESYSTEM,
+        ),
+        case("network_storage_unresponsive", hung(0.0), hung(1.0), NETWORK),
+        case("network_storage_slow", requests(1000.0, 0.0), requests(990.0, 0.0), NETWORK),
+        case("network_storage_retransmitting", requests(10.0, 51.0), requests(10.0, 49.0), NETWORK),
         case("agent_down", agent(0.0, 0.0), agent(1.0, 0.0), ""),
         case("agent_recovering", agent(0.0, 1.0), agent(1.0, 0.0), ""),
         case(
@@ -390,6 +401,28 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// Whether a network filesystem answers.
+fn hung(responsive: f64) -> Samples {
+    one("plimsoll_network_filesystem_responsive", NETWORK, responsive)
+}
+
+/// A network filesystem with a thousand requests a minute: the seconds they took, and how many were
+/// sent again. Upkeep of the connection is slow, and does not count.
+fn requests(seconds: f64, again: f64) -> Samples {
+    let of = |name: &str| with(NETWORK, &format!(r#"operation="{name}""#));
+    let requests = "plimsoll_network_filesystem_operations_total";
+    let execute = "plimsoll_network_filesystem_operation_execute_seconds_total";
+    vec![
+        (requests, of("READ"), 600.0),
+        (requests, of("WRITE"), 400.0),
+        (requests, of("SESSION"), 10.0),
+        (execute, of("READ"), seconds / 2.0),
+        (execute, of("WRITE"), seconds / 2.0),
+        (execute, of("SESSION"), 9000.0),
+        ("plimsoll_network_filesystem_retransmissions_total", NETWORK.to_owned(), again),
+    ]
+}
+
 /// What fires on the other host of a case instead, with its labels: that is what tells them apart.
 fn instead(case: &Case) -> Option<(&'static str, &'static str)> {
     let has = |family: &str, value: f64| {
@@ -403,6 +436,9 @@ fn instead(case: &Case) -> Option<(&'static str, &'static str)> {
         "sandbox_over_quota_unenforced" => ("sandbox_over_quota", SANDBOX),
         "volume_fills_soon" if has("plimsoll_volume_used_bytes", 100.0) => {
             ("volume_over_quota_unenforced", VOLUME)
+        }
+        "filesystem_unresponsive" if has("plimsoll_network_filesystem_responsive", 0.0) => {
+            ("network_storage_unresponsive", NETWORK)
         }
         _ if has(full, SOON) => ("filesystem_fills_soon", FILESYSTEM),
         _ if has(full, NOW) => ("filesystem_fills_now", FILESYSTEM),
@@ -474,6 +510,61 @@ fn each_fires_for_its_own_host_and_no_other() {
     let dir = tempfile::tempdir().expect("a directory");
     std::fs::write(dir.path().join("rules.yml"), rules(false)).expect("write");
     std::fs::write(dir.path().join("tests.yml"), test_file()).expect("write");
+    promtool(dir.path(), &["test", "rules", "tests.yml"]);
+}
+
+/// As findings do it: the warning fires until the graver alert does, and no longer.
+#[test]
+fn a_warning_fires_until_the_graver_alert_does() {
+    // Ten minutes with a little room left, then next to none.
+    let stories: [(&str, &str, Samples, &str, f64); 2] = [
+        ("filesystem_filling", "filesystem_full", filesystem(8.0, 1.0, None), FILESYSTEM, 1.0),
+        (
+            "volume_near_quota",
+            "volume_over_quota_unenforced",
+            quota("volume", 95.0, "none", None),
+            VOLUME,
+            110.0,
+        ),
+    ];
+    let mut text = String::from("rule_files: [rules.yml]\nevaluation_interval: 1m\ntests:\n");
+    for (warning, graver, samples, labels, worse) in stories {
+        let _ = write!(text, "  - name: {warning}\n    interval: 1m\n    input_series:\n");
+        for (family, own, value) in samples {
+            let gets_worse = matches!(
+                family,
+                "plimsoll_filesystem_free_bytes"
+                    | "plimsoll_filesystem_available_bytes"
+                    | "plimsoll_volume_used_bytes"
+            );
+            let then = if gets_worse { worse } else { value };
+            let _ = write!(
+                text,
+                "      - series: '{family}{{{}}}'\n        values: '{value}x9 {then}x20'\n",
+                with(r#"job="plimsoll",instance="ill""#, &own)
+            );
+        }
+        text.push_str("    alert_rule_test:\n");
+        let [warning, graver] = [warning, graver].map(|id| find(id).expect(id));
+        let fires_from = 10.0 + graver.hold_seconds / 60.0;
+        for minute in 6..25 {
+            // An alert is seen by the rules before it one evaluation later.
+            let both = f64::from(minute) == fires_from;
+            let told = f64::from(minute) >= fires_from;
+            for (condition, fires) in [(warning, !told || both), (graver, told)] {
+                let alert = alert(condition, "plimsoll", "ill", labels);
+                let _ = write!(
+                    text,
+                    "      - alertname: {}\n        eval_time: {minute}m\n        exp_alerts: [{}]\n",
+                    condition.alert,
+                    if fires { alert.as_str() } else { "" }
+                );
+            }
+        }
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("rules.yml"), rules(false)).expect("write");
+    std::fs::write(dir.path().join("tests.yml"), text).expect("write");
     promtool(dir.path(), &["test", "rules", "tests.yml"]);
 }
 

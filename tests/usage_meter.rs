@@ -335,39 +335,191 @@ fn once_reports_progress_and_keeps_the_order() {
     assert_eq!((last.subjects, last.inodes), (3, 506 + 19));
 }
 
+/// Refreshes as often as full passes are asked for, of trees that are worth it.
+fn remembering() -> UsageConfig {
+    UsageConfig { memory: 16 << 20, slice_inodes: 500, ..quick() }
+}
+
+fn by(method: Method) -> impl Fn(&Measured) -> bool {
+    move |m| m.sample.is_some_and(|sample| sample.method == method)
+}
+
 #[test]
-fn where_the_budget_is_too_small_refreshes_go_between_full_passes() {
+fn refreshes_go_between_full_passes_whatever_the_budget() {
+    for cpu_budget in [0.5, 0.02] {
+        let dir = tempfile::tempdir().unwrap();
+        tree(dir.path(), 3000);
+        let config = UsageConfig { cpu_budget, ..remembering() };
+        let meter = start(&guard(), config.clone());
+        meter.set_targets(vec![target("one", dir.path())]);
+        eventually(&meter, "one", "incremental", by(Method::Incremental));
+        fs::write(dir.path().join("dir 7/more"), vec![1; 100_000]).unwrap();
+        let measured = eventually(&meter, "one", "incremental and followed", |m| {
+            by(Method::Incremental)(m) && equals_du(m, dir.path())
+        });
+        assert!(measured.sample.unwrap().error_bound_bytes >= 4096);
+        // The next full pass is exact and says so: refreshes do not keep it from its turn.
+        let full = eventually(&meter, "one", "reconciled", by(Method::Walk));
+        assert_eq!(full.sample.unwrap().error_bound_bytes, 0);
+        assert!(equals_du(&full, dir.path()));
+        std::thread::sleep(Duration::from_millis(300));
+        let stats = meter.stats();
+        assert!(stats.passes_total["incremental"] > 0, "{stats:?}");
+        assert!(stats.bound_checked_total > 0, "{stats:?}");
+        assert_eq!((stats.remembered, stats.unremembered), (1, 0));
+        assert!((72_000..400_000).contains(&stats.remembered_bytes), "{stats:?}");
+
+        // Without room it is full passes only, and that is said.
+        meter.configure(UsageConfig { memory: 10_000, ..config });
+        let until = Instant::now() + Duration::from_secs(20);
+        while meter.stats().unremembered == 0 {
+            assert!(Instant::now() < until, "{:?}", meter.stats());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        eventually(&meter, "one", "walked", by(Method::Walk));
+        assert_eq!(meter.stats().remembered_bytes, 0);
+    }
+}
+
+#[test]
+fn what_is_remembered_is_left_when_the_subject_lies_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let parent = dir.path().join("parent");
+    let (subject, other) = (parent.join("box"), dir.path().join("other"));
+    tree(&subject, 1000);
+    tree(&other.join("box"), 30);
+    let meter = start(&guard(), remembering());
+    meter.set_targets(vec![target("one", &subject)]);
+    let incremental_and_exact = || {
+        eventually(&meter, "one", "incremental and exact", |m| {
+            by(Method::Incremental)(m) && equals_du(m, &subject)
+        })
+    };
+    incremental_and_exact();
+    // Something is mounted on it, and taken away again.
+    let mounted = Mounted::tmpfs(&subject, "16m");
+    tree(&subject, 1100);
+    eventually(&meter, "one", "that of the mount", |m| equals_du(m, &subject));
+    incremental_and_exact();
+    while !mounted.umount() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(incremental_and_exact().sample.unwrap().files, Some(1 + 10 + 1000));
+    // Something is mounted in it: its files are not the subject's.
+    let inner = Mounted::tmpfs(&subject.join("dir 3"), "16m");
+    eventually(&meter, "one", "without the mount", |m| {
+        m.sample.is_some_and(|sample| sample.files == Some(1 + 9 + 900))
+    });
+    drop(inner);
+    incremental_and_exact();
+    // A symbolic link takes the place of a directory on the way to it.
+    fs::rename(&parent, dir.path().join("before")).unwrap();
+    std::os::unix::fs::symlink(&other, &parent).unwrap();
+    let there = |m: &Measured| m.sample.is_some_and(|s| s.files == Some(1 + 1 + 30));
+    eventually(&meter, "one", "where the link leads", there);
+}
+
+#[test]
+fn a_filesystem_that_fails_changes_no_value_and_delays_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let (sandbox, fuse) = (dir.path().join("box"), dir.path().join("fuse"));
+    fs::create_dir(&fuse).unwrap();
+    tree(&sandbox, 1000);
+    let failing = HungFs::with_files(&fuse, 1000);
+    // The kernel asks for a FUSE root's blocks only when somebody wants them fresh.
+    fuse.metadata().unwrap();
+    let meter = start(&guard(), remembering());
+    meter.set_targets(vec![target("box", &sandbox), target("fuse", &fuse)]);
+    let right = (1004 * 4096, Some(1004));
+    let value = |m: &Measured| m.sample.map(|sample| (sample.used_bytes, sample.files));
+    for round in 0..3 {
+        eventually(&meter, "fuse", "incremental", by(Method::Incremental));
+        failing.set(Mood::Fail(rustix::io::Errno::IO.raw_os_error()));
+        let until = Instant::now() + Duration::from_secs(20);
+        let failed = loop {
+            let measured = meter.results()[&subject("fuse")].clone();
+            assert_eq!(value(&measured), Some(right), "{measured:?}");
+            assert!(Instant::now() < until, "never fails: {measured:?}");
+            if measured.failure.is_some() {
+                break measured;
+            }
+        };
+        assert_eq!(reason(&failed), "io");
+        fs::write(sandbox.join(format!("new {round}")), vec![1; 50_000]).unwrap();
+        eventually(&meter, "box", "followed", |m| equals_du(m, &sandbox));
+        failing.set(Mood::Answer);
+        let well = eventually(&meter, "fuse", "recovered", |m| m.failure.is_none());
+        assert_eq!(value(&well), Some(right));
+    }
+}
+
+#[test]
+fn with_almost_no_budget_left_values_age_and_stay_right() {
     let dir = tempfile::tempdir().unwrap();
     tree(dir.path(), 3000);
-    let config = UsageConfig { cpu_budget: 0.02, memory: 16 << 20, slice_inodes: 500, ..quick() };
-    let meter = start(&guard(), config.clone());
+    let meter = start(&guard(), remembering());
     meter.set_targets(vec![target("one", dir.path())]);
-    let method = |m: &Measured, method: Method| m.sample.is_some_and(|s| s.method == method);
-    eventually(&meter, "one", "incremental", |m| method(m, Method::Incremental));
-    fs::write(dir.path().join("dir 7/more"), vec![1; 100_000]).unwrap();
-    let measured = eventually(&meter, "one", "incremental and followed", |m| {
-        method(m, Method::Incremental) && equals_du(m, dir.path())
-    });
-    assert!(measured.sample.unwrap().error_bound_bytes >= 4096);
-    // The next full pass is exact and says so.
-    let full = eventually(&meter, "one", "reconciled", |m| method(m, Method::Walk));
-    assert_eq!(full.sample.unwrap().error_bound_bytes, 0);
-    assert!(equals_du(&full, dir.path()));
-    std::thread::sleep(Duration::from_millis(300));
-    let stats = meter.stats();
-    assert!(stats.passes_total["incremental"] > 0, "{stats:?}");
-    assert_eq!((stats.remembered, stats.unremembered), (1, 0));
-    assert!((48_000..400_000).contains(&stats.remembered_bytes), "{stats:?}");
-
-    // Without room it is full passes only, and that is said.
-    meter.configure(UsageConfig { memory: 10_000, ..config });
+    eventually(&meter, "one", "incremental", by(Method::Incremental));
+    meter.configure(UsageConfig { cpu_budget: 0.0, ..remembering() });
+    // What was saved up is spent first.
     let until = Instant::now() + Duration::from_secs(20);
-    while meter.stats().unremembered == 0 {
-        assert!(Instant::now() < until, "{:?}", meter.stats());
-        std::thread::sleep(Duration::from_millis(20));
+    loop {
+        let spent = meter.stats().cpu_seconds_total;
+        std::thread::sleep(Duration::from_millis(500));
+        if meter.stats().cpu_seconds_total - spent < 0.005 {
+            break;
+        }
+        assert!(Instant::now() < until, "it goes on spending: {:?}", meter.stats());
     }
-    eventually(&meter, "one", "walked", |m| method(m, Method::Walk));
-    assert_eq!(meter.stats().remembered_bytes, 0);
+    let (before, known) = (meter.stats(), meter.results()[&subject("one")].sample.unwrap());
+    fs::write(dir.path().join("dir 3/more"), vec![1; 1_000_000]).unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    let (after, sample) = (meter.stats(), meter.results()[&subject("one")].sample.unwrap());
+    let spent = after.cpu_seconds_total - before.cpu_seconds_total;
+    assert!(spent < 0.02, "{spent} CPU seconds");
+    // Of before or of after the change, never of a part.
+    let grown = sample.used_bytes - known.used_bytes;
+    assert!(grown == 0 || grown == 1_003_520, "{grown}");
+    assert!(after.debt_seconds > 0.5, "{after:?}");
+    meter.configure(remembering());
+    eventually(&meter, "one", "followed", |m| equals_du(m, dir.path()));
+}
+
+/// A subject below a mount that hangs: the way to it cannot be followed. Meanwhile the values of
+/// another one never get as old as one call on a hung mount may take.
+#[test]
+fn a_hung_way_to_a_subject_holds_nobody_up() {
+    const PATIENCE: Duration = Duration::from_secs(3);
+    let dir = tempfile::tempdir().unwrap();
+    let (sandbox, hung_at) = (dir.path().join("box"), dir.path().join("hung"));
+    fs::create_dir(&hung_at).unwrap();
+    tree(&sandbox, 100);
+    let hung = HungFs::mount(&hung_at);
+    std::os::unix::fs::symlink(&hung_at, dir.path().join("link")).unwrap();
+    let meter = start(&Arc::new(Guard::new(Roots::default(), PATIENCE)), quick());
+    meter.set_targets(vec![
+        target("box", &sandbox),
+        target("below", &hung_at.join("dir/inner")),
+        target("behind a link", &dir.path().join("link/dir/inner")),
+    ]);
+    // It is a file, which is refused: that much is known of it.
+    eventually(&meter, "below", "refused", |m| m.failure.is_some());
+    hung.set(Mood::Hang);
+    hung.wait_stuck();
+    let (began, mut last) = (Instant::now(), 0.0);
+    let (mut seen, mut longest) = (Instant::now(), Duration::ZERO);
+    while began.elapsed() < PATIENCE * 2 {
+        let at = meter.results()[&subject("box")].sample.unwrap().measured_at;
+        if at > last {
+            (last, seen) = (at, Instant::now());
+        }
+        longest = longest.max(seen.elapsed());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    eprintln!("the longest time without a value of the other subject: {longest:?}");
+    assert!(longest < Duration::from_secs(1), "{longest:?}");
+    eventually(&meter, "below", "unresponsive", |m| reason(m) == "unresponsive");
+    eventually(&meter, "behind a link", "unresponsive", |m| reason(m) == "unresponsive");
 }
 
 #[test]

@@ -1,24 +1,70 @@
 //! The daemon's way, subjects measured again and again within a budget, while files change.
+//!
+//! Two loads. `set`: the files that change are always the same ones, as logs and databases are;
+//! `any`: each time any file of all, which no memory of past changes can foresee. In both one in
+//! twenty changes makes a new file, and one in forty removes one.
 
+use std::collections::{HashMap, VecDeque};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use plimsoll::host::{Guard, Roots};
-use plimsoll::measure::usage::{How, Target, UsageConfig, UsageMeter, measure_once};
-use plimsoll::model::{SandboxKey, SourceKind, Subject};
+use plimsoll::measure::usage::{How, MeterStats, Target, UsageConfig, UsageMeter, measure_once};
+use plimsoll::model::{Method, SandboxKey, SourceKind, Subject};
 
 use super::process::{median, run as run_commands};
-use super::tree::Tree;
+use super::tree::{SUBJECTS, Tree};
 
 /// Share of the files that changes in a minute.
 const CHANGED_A_MINUTE: f64 = 0.01;
+/// What a change appends.
+const APPENDED: usize = 4096;
+/// Seconds after which a change should be in the published value.
+const FRESH: usize = 30;
 
-pub fn run(tree: &Tree, minutes: f64) {
+/// Which files change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// The same ones each minute.
+    Set,
+    /// Any.
+    Any,
+}
+
+/// Bytes of each subject as they really are.
+struct Truth {
+    start: Vec<i64>,
+    grown: Vec<AtomicI64>,
+}
+
+impl Truth {
+    fn now(&self) -> Vec<i64> {
+        let grown = self.grown.iter().map(|grown| grown.load(Ordering::Relaxed));
+        self.start.iter().zip(grown).map(|(start, grown)| start + grown).collect()
+    }
+}
+
+/// What is looked at each second.
+#[derive(Default)]
+struct Seen {
+    /// Error of the sum against what it is now.
+    errors: Vec<f64>,
+    /// The same against whatever it was within the last [`FRESH`] seconds.
+    late: Vec<f64>,
+    ages: Vec<f64>,
+    /// Values of single subjects, and those that were further off than their bound said.
+    values: u64,
+    outside: u64,
+    incremental: u64,
+    bounds: Vec<f64>,
+}
+
+pub fn run(tree: &Tree, minutes: f64, load: Load) {
     let du: Vec<Vec<String>> = tree
         .subjects
         .iter()
@@ -30,87 +76,220 @@ pub fn run(tree: &Tree, minutes: f64) {
                 .collect()
         })
         .collect();
-    let a_round = median((0..3).map(|_| run_commands(&du).0.cpu).collect());
+    // The first one warms the caches.
+    let rounds: Vec<f64> = (0..4).map(|_| run_commands(&du).0.cpu).collect();
+    let a_round = median(rounds[1..].to_vec());
 
     let guard = Arc::new(Guard::new(Roots::default(), Duration::from_secs(5)));
     let targets: Vec<Target> = tree.subjects.iter().map(|path| target(path)).collect();
     let once = measure_once(&guard, &targets, |_| {});
-    let start: u64 = once.iter().filter_map(|(_, m)| Some(m.sample?.used_bytes)).sum();
+    let start = once.iter().map(|(_, m)| m.sample.expect("measured").used_bytes as i64).collect();
+    let truth = Truth { start, grown: (0..SUBJECTS).map(|_| AtomicI64::new(0)).collect() };
+    let resident = resident_bytes();
     let meter = UsageMeter::start(Arc::clone(&guard), UsageConfig::default(), || {})
         .expect("a thread for the meter");
-    meter.set_targets(targets);
+    meter.set_targets(targets.clone());
     let began = Instant::now();
     while meter.stats().pending > 0 || meter.stats().subjects == 0 {
         std::thread::sleep(Duration::from_millis(50));
     }
     let bootstrap = (began.elapsed().as_secs_f64(), meter.stats().cpu_seconds_total);
 
-    let (stop, grown) = (AtomicBool::new(false), AtomicI64::new(0));
-    let (mut errors, mut ages) = (Vec::new(), Vec::new());
-    let (cpu, began) = (meter.stats().cpu_seconds_total, Instant::now());
+    let stop = AtomicBool::new(false);
+    let mut seen = Seen::default();
+    let (before, began) = (meter.stats(), Instant::now());
     std::thread::scope(|scope| {
-        scope.spawn(|| write(tree, &stop, &grown));
+        let writer = scope.spawn(|| write(tree, load, &stop, &truth.grown));
+        let mut past: VecDeque<Vec<i64>> = VecDeque::from([truth.now()]);
         while began.elapsed().as_secs_f64() < minutes * 60.0 {
             std::thread::sleep(Duration::from_secs(1));
-            let results = meter.results();
-            let samples = || results.values().filter_map(|m| m.sample);
-            let known: u64 = samples().map(|sample| sample.used_bytes).sum();
-            let truth = start as i64 + grown.load(Ordering::Relaxed);
-            errors.push((known as i64 - truth).unsigned_abs() as f64 / truth as f64);
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
-            let count = samples().count().max(1) as f64;
-            ages.push(samples().map(|sample| now - sample.measured_at).sum::<f64>() / count);
+            look(&meter, &targets, &truth, &mut past, &mut seen);
         }
         stop.store(true, Ordering::Relaxed);
+        writer.join().expect("the writer ended")
     });
     let seconds = began.elapsed().as_secs_f64();
-    let spent = meter.stats().cpu_seconds_total - cpu;
+    let after = meter.stats();
+    let grown = resident_bytes() - resident;
     meter.shutdown();
-
-    let age = ages.iter().sum::<f64>() / ages.len().max(1) as f64;
-    // Measured every P seconds, values are P/2 old on the average.
-    let mesos = a_round / (2.0 * age);
-    let worst = errors.iter().copied().fold(0.0, f64::max);
-    println!(
-        "\nsteady state: {} files, {:.0} % of them grow a minute, {seconds:.0} s",
-        tree.files,
-        CHANGED_A_MINUTE * 100.0
-    );
+    report(tree, load, &seen, &before, &after, seconds, a_round);
     println!("first pass of all: {:.1} s, {:.2} s of CPU", bootstrap.0, bootstrap.1);
     println!(
-        "Plimsoll: {:.3} % of a core; values {age:.1} s old on the average",
-        spent / seconds * 100.0
-    );
-    println!(
-        "one du a subject at that age: {:.3} % of a core ({a_round:.2} s a round)",
-        mesos * 100.0
-    );
-    println!("ratio: {:.3} (1/{:.1})", spent / seconds / mesos, mesos * seconds / spent.max(1e-9));
-    println!(
-        "error of the sum of all bytes: median {:.4} %, worst {:.4} %",
-        median(errors) * 100.0,
-        worst * 100.0
+        "remembered: {:.1} MB of {} subjects, {:.1} bytes a file; resident memory grew by {:.1} MB",
+        after.remembered_bytes as f64 / 1e6,
+        after.remembered,
+        after.remembered_bytes as f64 / tree.files as f64,
+        grown as f64 / 1e6
     );
 }
 
-/// Appends to files chosen by a fixed sequence, evenly over time, and adds up by how many bytes
-/// their blocks grew.
-fn write(tree: &Tree, stop: &AtomicBool, grown: &AtomicI64) {
-    let pause = Duration::from_secs_f64(60.0 / (tree.files as f64 * CHANGED_A_MINUTE));
-    let mut chosen = 1_usize;
+fn look(
+    meter: &UsageMeter,
+    targets: &[Target],
+    truth: &Truth,
+    past: &mut VecDeque<Vec<i64>>,
+    seen: &mut Seen,
+) {
+    let results = meter.results();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
+    past.push_back(truth.now());
+    if past.len() > 600 {
+        past.pop_front();
+    }
+    let (mut known, mut age) = (0, 0.0);
+    for (index, target) in targets.iter().enumerate() {
+        let Some(sample) = results.get(&target.subject).and_then(|m| m.sample) else { continue };
+        let used = sample.used_bytes as i64;
+        known += used;
+        age += now - sample.measured_at;
+        // While it was measured, a second more or less, it held something between these.
+        let oldest = (now - sample.measured_at + sample.duration_seconds + 2.0) as usize;
+        let newest = ((now - sample.measured_at - 1.0).max(0.0)) as usize;
+        let then = past.iter().rev().skip(newest).take(oldest - newest + 1).map(|all| all[index]);
+        let (low, high) = then.fold((i64::MAX, i64::MIN), |(l, h), v| (l.min(v), h.max(v)));
+        let bound = sample.error_bound_bytes as i64;
+        if low <= high {
+            seen.values += 1;
+            seen.outside += u64::from(used < low - bound || used > high + bound);
+        }
+        if sample.method == Method::Incremental {
+            seen.incremental += 1;
+            seen.bounds.push(bound as f64 / used as f64);
+        }
+    }
+    seen.ages.push(age / targets.len() as f64);
+    let sum = |all: &Vec<i64>| all.iter().sum::<i64>();
+    let off = |truth: i64| (known - truth).unsigned_abs() as f64 / truth as f64;
+    seen.errors.push(off(sum(&truth.now())));
+    let lately: Vec<i64> = past.iter().rev().take(FRESH + 1).map(sum).collect();
+    let (low, high) = (lately.iter().min().copied(), lately.iter().max().copied());
+    let nearest = known.clamp(low.unwrap_or(0), high.unwrap_or(i64::MAX));
+    seen.late.push(off(nearest));
+}
+
+fn report(
+    tree: &Tree,
+    load: Load,
+    seen: &Seen,
+    before: &MeterStats,
+    after: &MeterStats,
+    seconds: f64,
+    a_round: f64,
+) {
+    let spent = after.cpu_seconds_total - before.cpu_seconds_total;
+    let mean = |all: &[f64]| all.iter().fold(0.0, |a, b| a + b) / all.len().max(1) as f64;
+    let worst = |all: &[f64]| all.iter().copied().fold(0.0, f64::max) * 100.0;
+    let (age, percent) = (mean(&seen.ages), |part: f64| part * 100.0);
+    // Measured every P seconds, values are P/2 old on the average.
+    let mesos = a_round / (2.0 * age);
+    println!(
+        "\nsteady state: {} files, {:.0} % change a minute ({load:?}), {seconds:.0} s",
+        tree.files,
+        percent(CHANGED_A_MINUTE)
+    );
+    println!(
+        "Plimsoll: {:.3} % of a core; values {age:.1} s old on the average; {:.0} % incremental",
+        percent(spent / seconds),
+        percent(seen.incremental as f64 / seen.values.max(1) as f64)
+    );
+    let passes = |name| {
+        let of = |stats: &MeterStats| stats.passes_total.get(name).copied().unwrap_or(0);
+        of(after) - of(before)
+    };
+    println!(
+        "{} full passes, {} refreshes, {} stale; {} inodes looked at",
+        passes("complete"),
+        passes("incremental"),
+        passes("stale"),
+        after.inodes_total - before.inodes_total
+    );
+    println!(
+        "one du a subject at that age: {:.3} % of a core ({a_round:.2} s of CPU a round)",
+        percent(mesos)
+    );
+    println!("ratio: {:.4} (1/{:.1})", spent / seconds / mesos, mesos * seconds / spent.max(1e-9));
+    println!(
+        "error of the sum of all bytes: median {:.4} %, worst {:.4} %; against the last {FRESH} s: \
+         median {:.4} %, worst {:.4} %",
+        percent(median(seen.errors.clone())),
+        worst(&seen.errors),
+        percent(median(seen.late.clone())),
+        worst(&seen.late)
+    );
+    println!(
+        "published bounds: {:.3} % of the value on the average; {} of {} values were further off; \
+         {} of {} reconciliations found one too small",
+        percent(mean(&seen.bounds)),
+        seen.outside,
+        seen.values,
+        after.bound_exceeded_total - before.bound_exceeded_total,
+        after.bound_checked_total - before.bound_checked_total
+    );
+}
+
+/// Resident memory of this process.
+fn resident_bytes() -> i64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim().trim_end_matches("kB").trim().parse::<i64>().unwrap_or(0) * 1024
+}
+
+/// Changes files chosen by a fixed sequence, evenly over time, and adds up by how many bytes the
+/// subjects' blocks grew.
+fn write(tree: &Tree, load: Load, stop: &AtomicBool, grown: &[AtomicI64]) {
+    let a_minute = tree.files as f64 * CHANGED_A_MINUTE;
+    let pause = Duration::from_secs_f64(60.0 / a_minute);
+    let mut random = 1_usize;
+    let mut next = || {
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random >> 20
+    };
+    let blocks = |path: &Path| std::fs::metadata(path).expect("is there").blocks() as i64 * 512;
+    let set: Vec<usize> = (0..a_minute as usize).map(|_| next() % tree.files).collect();
+    let mut made: VecDeque<(usize, PathBuf)> = VecDeque::new();
+    let mut held: HashMap<usize, i64> = HashMap::new();
     let began = Instant::now();
     let mut done = 0_u32;
     while !stop.load(Ordering::Relaxed) {
-        chosen =
-            chosen.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let path = tree.file((chosen >> 20) % tree.files);
-        let blocks = |path: &Path| std::fs::metadata(path).expect("is there").blocks() as i64 * 512;
-        let before = blocks(&path);
-        let mut file = OpenOptions::new().append(true).open(&path).expect("opened");
-        file.write_all(&[9; 8192]).expect("written");
-        grown.fetch_add(blocks(&path) - before, Ordering::Relaxed);
+        let chosen = match load {
+            Load::Set => set[done as usize % set.len()],
+            Load::Any => next() % tree.files,
+        };
+        let path = tree.file(chosen);
+        let dir = path.parent().expect("in a directory").to_path_buf();
+        let (subject, change) = match done % 40 {
+            7 | 27 => {
+                let before = blocks(&dir);
+                let new = dir.join(format!("new-{done}"));
+                std::fs::write(&new, [9; APPENDED]).expect("written");
+                let change = blocks(&new) + blocks(&dir) - before;
+                made.push_back((chosen % SUBJECTS, new));
+                (chosen % SUBJECTS, change)
+            }
+            37 if !made.is_empty() => {
+                let (subject, old) = made.pop_front().expect("there is one");
+                let change = -blocks(&old);
+                std::fs::remove_file(old).expect("removed");
+                (subject, change)
+            }
+            _ => {
+                // Blocks may have been added to it while it was written out.
+                let before = *held.get(&chosen).unwrap_or(&blocks(&path));
+                let mut file = OpenOptions::new().append(true).open(&path).expect("opened");
+                file.write_all(&[9; APPENDED]).expect("written");
+                let after = blocks(&path);
+                held.insert(chosen, after);
+                (chosen % SUBJECTS, after - before)
+            }
+        };
+        grown[subject].fetch_add(change, Ordering::Relaxed);
         done += 1;
         std::thread::sleep((pause * done).saturating_sub(began.elapsed()));
+    }
+    // What is left would be found by the next round.
+    for (_, path) in made {
+        let _ = std::fs::remove_file(path);
     }
 }
 

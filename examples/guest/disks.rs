@@ -10,6 +10,15 @@ pub const XFS: &str = "/dev/vda";
 pub const EXT4: &str = "/dev/vdb";
 /// For what fails.
 pub const SCRATCH: &str = "/dev/vdc";
+/// Another one, for what needs two.
+pub const SECOND: &str = "/dev/vdd";
+
+/// `MAJOR:MINOR` of a disk.
+pub fn number(disk: &str) -> String {
+    let name = disk.trim_start_matches("/dev/");
+    let text = fs::read_to_string(format!("/sys/class/block/{name}/dev")).expect("a disk");
+    text.trim().to_owned()
+}
 
 /// Runs a program of the guest; its words are separated by blanks.
 pub fn run(line: &str) {
@@ -57,20 +66,42 @@ pub fn forget_caches() {
     fs::write("/proc/sys/vm/drop_caches", "3").expect("root");
 }
 
-/// A device-mapper device over the beginning of a disk; removed when dropped.
+/// Divides a disk into partitions of so many sectors each, the first after a mebibyte.
+pub fn partition(disk: &str, sectors: &[u64]) {
+    let mut record = [0_u8; 512];
+    record[510..].copy_from_slice(&[0x55, 0xaa]);
+    let mut begin = 2_048;
+    for (entry, count) in record[446..510].chunks_mut(16).zip(sectors) {
+        // Linux; begin and count, little-endian.
+        entry[4] = 0x83;
+        entry[8..12].copy_from_slice(&(begin as u32).to_le_bytes());
+        entry[12..].copy_from_slice(&(*count as u32).to_le_bytes());
+        begin += count;
+    }
+    fs::write(disk, record).expect("a disk");
+    run(&format!("blockdev --rereadpt {disk}"));
+}
+
+/// A device-mapper device; removed when dropped.
 pub struct Mapped {
     name: &'static str,
-    disk: &'static str,
-    sectors: u64,
+    table: String,
 }
 
 impl Mapped {
     /// `mib` mebibytes of the disk, as they are (dm-linear).
-    pub fn of(name: &'static str, disk: &'static str, mib: u64) -> Self {
-        let mapped = Self { name, disk, sectors: mib * 2_048 };
-        dmsetup(&["create", name, "--table", &mapped.linear()]);
+    pub fn of(name: &'static str, disk: &str, mib: u64) -> Self {
+        Self::with(name, None, &format!("0 {} linear {disk} 0", mib * 2_048))
+    }
+
+    /// Any table, a line for each part; with an id, where something is told by that.
+    pub fn with(name: &'static str, id: Option<&str>, table: &str) -> Self {
+        let marked = id.map_or(vec![], |id| vec!["--uuid", id]);
+        let file = format!("/tmp/{name}.table");
+        fs::write(&file, format!("{table}\n")).expect("room");
+        dmsetup(&[&["create", name][..], &marked, &[file.as_str()]].concat());
         dmsetup(&["mknodes", name]);
-        mapped
+        Self { name, table: table.to_owned() }
     }
 
     /// `/dev/mapper/NAME`.
@@ -80,16 +111,13 @@ impl Mapped {
 
     /// Every request fails with EIO from now on (dm-error).
     pub fn fail(&self) {
-        self.swap(&format!("0 {} error", self.sectors));
+        let sectors = self.table.split(' ').nth(1).expect("a table");
+        self.swap(&format!("0 {sectors} error"));
     }
 
     /// As it was.
     pub fn heal(&self) {
-        self.swap(&self.linear());
-    }
-
-    fn linear(&self) -> String {
-        format!("0 {} linear {} 0", self.sectors, self.disk)
+        self.swap(&self.table);
     }
 
     fn swap(&self, table: &str) {

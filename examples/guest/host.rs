@@ -21,15 +21,20 @@ impl Host {
     pub fn create(dir: &Path, more: &str) -> Self {
         fs::create_dir_all(dir).expect("a directory");
         let scene = Scene::create(dir).expect("the demo's scene");
-        let config = dir.join("plimsoll.yml");
+        let host = Self { scene, config: dir.join("plimsoll.yml") };
+        host.configure(more);
+        host
+    }
+
+    /// Writes the configuration anew.
+    pub fn configure(&self, more: &str) {
         let text = format!(
             "mesos:\n  work_dir: {}\n  runtime_dir: {}\n  agent_url: {}\n  poll_interval: 1s\n{more}",
-            scene.work_dir().display(),
-            scene.runtime_dir().display(),
-            scene.agent_url(),
+            self.scene.work_dir().display(),
+            self.scene.runtime_dir().display(),
+            self.scene.agent_url(),
         );
-        fs::write(&config, text).expect("written");
-        Self { scene, config }
+        fs::write(&self.config, text).expect("written");
     }
 
     /// The daemon, ready and with a first value for everything.
@@ -46,6 +51,16 @@ pub fn volume(daemon: &Daemon, name: &str) -> Value {
     let rows = daemon.json("/api/v1/volumes");
     let row = rows.as_array().and_then(|rows| rows.iter().find(|row| row["volume"] == name));
     row.cloned().unwrap_or_else(|| panic!("no volume {name} in {rows}"))
+}
+
+/// Value of the sample of a family that has all these labels.
+pub fn series(daemon: &Daemon, family: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let wanted: Vec<String> =
+        labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+    let body = daemon.get("/metrics").body;
+    let of_family = body.lines().filter_map(|line| line.strip_prefix(family)?.strip_prefix('{'));
+    let mut found = of_family.filter(|line| wanted.iter().all(|label| line.contains(label)));
+    found.next()?.rsplit_once(' ')?.1.parse().ok()
 }
 
 /// Looks again and again until it is so; whether it was within the time.

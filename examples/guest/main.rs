@@ -3,19 +3,23 @@
 //! disks and sets the clock.
 //!
 //! `guest run SCENARIO…` runs each scenario in a process of its own. Each prints `GUEST ok SCENARIO
-//! N checks`, or what failed. As `guest measure PATH` and `guest write PATH BYTES` it is its own
-//! helper, run as an ordinary user.
+//! N checks`, or what failed. As `guest measure PATH`, `guest write PATH BYTES` and `guest direct …`
+//! it is its own helper: an ordinary user, a task in a control group.
 #![allow(unsafe_code)] // Plimsoll only reads: tags, limits and the clock are set here, by raw calls.
 
 mod clock;
 #[path = "../../tests/support/daemon.rs"]
 #[allow(dead_code)]
 mod daemon;
+mod devices;
 mod disks;
 mod faults;
 mod files;
 mod host;
 mod instructions;
+mod io;
+mod nfs;
+mod nfs_server;
 mod quota;
 mod report;
 
@@ -25,11 +29,16 @@ use std::time::Instant;
 
 use report::Report;
 
+type Scenario = fn(&mut Report);
+
 /// What there is to run, by name.
-const SCENARIOS: [(&str, fn(&mut Report)); 4] = [
+const SCENARIOS: [(&str, Scenario); 7] = [
     ("quota", quota::run),
     ("faults", faults::run),
     ("clock", clock::run),
+    ("io", io::run),
+    ("nfs", nfs::run),
+    ("devices", devices::run),
     ("instructions", instructions::run),
 ];
 
@@ -44,6 +53,11 @@ fn main() -> ExitCode {
         ["write", path, bytes] => {
             let written = files::write(Path::new(path), bytes.parse().expect("a number"));
             println!("{}", written.map_or_else(|e| e.raw_os_error().unwrap_or(-1), |()| 0));
+            true
+        }
+        ["direct", group, disk, numbers @ ..] => {
+            let numbers: Vec<u64> = numbers.iter().map(|n| n.parse().expect("a number")).collect();
+            io::direct(group, disk, numbers.try_into().expect("four numbers"));
             true
         }
         ["run", names @ ..] => {

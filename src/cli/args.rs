@@ -7,6 +7,7 @@ use clap::{Args as Group, Parser, Subcommand, ValueEnum, ValueHint};
 
 use super::logging::{LogFormat, LogLevel};
 use super::rows::Output;
+use super::top::{self, TopArgs};
 use super::{ListenAddress, version};
 use crate::config::parse_duration;
 use crate::host::Roots;
@@ -77,6 +78,9 @@ pub enum Command {
     Sandboxes(ListArgs),
     /// List data that nobody claims, and what to do about it
     Orphans(ListArgs),
+    /// Watch findings, volumes, sandboxes and filesystems live in the terminal
+    #[command(after_help = top::HELP)]
+    Top(TopArgs),
     /// Measure directory trees, as exactly as du
     Scan(ScanArgs),
     /// Say what works, what is missing and what to do about it

@@ -62,6 +62,7 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         findings: Vec::new(),
         ok: true,
     };
+    report.host.push(open_files(loaded.config.orphans.open_files));
     report.host.push(Fact {
         name: "configuration",
         value: loaded.path.map_or("defaults".into(), |path| path.display().to_string()),
@@ -83,7 +84,7 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
             fact("agent_url", url.value.clone(), &url.origin);
         }
     }
-    let inventory = &found.inventory;
+    let inventory = &Arc::clone(&found.inventory);
     for fact in survey(&inventory.containers, &guard.table(), &roots) {
         report.host.push(Fact { name: fact.name, value: fact.value, origin: fact.hint });
     }
@@ -97,7 +98,8 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         fact("volumes", inventory.volumes.len().to_string());
         fact("sandboxes", inventory.sandboxes.len().to_string());
     }
-    for source in &inventory.sources {
+    let judged = once::judge_unmeasured(&loaded.config, &roots, &guard, found);
+    for source in &judged.inventory.sources {
         report.ok &= matches!(source.health, SourceHealth::Ok | SourceHealth::Absent);
         report.sources.push(Source {
             collector: source.name,
@@ -118,7 +120,6 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         .collect();
     report.ok &= report.unresponsive_mounts.is_empty() && report.disagreements.is_empty();
 
-    let judged = once::judge_unmeasured(&loaded.config, &roots, &guard, inventory);
     report.findings = judged
         .findings
         .iter()
@@ -170,13 +171,32 @@ fn host(roots: &Roots) -> Vec<Fact> {
     facts
 }
 
+/// Whether it can be seen who holds files of an orphan open. Source: `proc_pid_fd(5)`.
+fn open_files(wanted: bool) -> Fact {
+    const SYS_PTRACE: u64 = 1 << 19;
+    let traces = capabilities().is_some_and(|mask| mask & SYS_PTRACE != 0);
+    let value = match (wanted, traces && reads_everything() == Some(true)) {
+        (false, _) => "not looked up: orphans.open_files is false",
+        (true, true) => "those of every process can be seen",
+        (true, false) => {
+            "only those of this user's processes can be seen: who holds files of an orphan open is not \
+             known without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
+        }
+    };
+    Fact { name: "open files", value: value.into(), origin: String::new() }
+}
+
 /// CAP_DAC_READ_SEARCH, or CAP_DAC_OVERRIDE which implies it, is in force. Source:
 /// `proc_pid_status(5)`, `capabilities(7)`.
 fn reads_everything() -> Option<bool> {
     const DAC_OVERRIDE: u64 = 1 << 1;
     const DAC_READ_SEARCH: u64 = 1 << 2;
-    let status = procfs::process::Process::myself().ok()?.status().ok()?;
-    Some(status.capeff & (DAC_OVERRIDE | DAC_READ_SEARCH) != 0)
+    Some(capabilities()? & (DAC_OVERRIDE | DAC_READ_SEARCH) != 0)
+}
+
+/// The capabilities in force.
+fn capabilities() -> Option<u64> {
+    Some(procfs::process::Process::myself().ok()?.status().ok()?.capeff)
 }
 
 fn write_text(out: &mut impl Write, report: &Report) -> std::io::Result<()> {

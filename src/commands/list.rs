@@ -94,12 +94,30 @@ pub(super) fn orphans(global: &GlobalArgs, args: &ListArgs) -> anyhow::Result<Ex
         Column::right("AGE", |row: &OrphanRow<'_>| {
             row.age_seconds.map(human::age).unwrap_or_default()
         }),
+        Column::left("CHANGED", |row: &OrphanRow<'_>| {
+            let changed = row.newest_change_timestamp_seconds.map(|at| human::age(row.now - at));
+            let ahead =
+                if row.future_mtime_timestamp_seconds.is_some() { " (one ahead)" } else { "" };
+            changed.map_or(String::new(), |changed| changed + ahead)
+        })
+        .hide(5),
         Column::left("REASON", |row: &OrphanRow<'_>| {
             row.orphan_reason.unwrap_or_default().to_string()
         }),
         Column::left("MOUNTED", |row: &OrphanRow<'_>| match row.mounts.first() {
+            None if !row.mounted_below.is_empty() => format!("in part, {}", row.mounted_below[0]),
             None => "no".to_string(),
-            Some(mount) => mount.mount_point.to_string(),
+            Some(mount) if mount.container.is_empty() => mount.mount_point.to_string(),
+            Some(mount) => format!("{} in {}", mount.mount_point, mount.container),
+        })
+        .shrink(9),
+        Column::left("OPEN", |row: &OrphanRow<'_>| match (row.held_by.first(), row.open_files) {
+            (Some(by), _) => match row.held_by.len() {
+                1 => format!("{} ({})", by.command, by.pid),
+                n => format!("{} ({}) and {} more", by.command, by.pid, n - 1),
+            },
+            (None, Some(0)) => "no".to_string(),
+            (None, _) => "not known".to_string(),
         })
         .shrink(9),
         Column::left("PATH", |row: &OrphanRow<'_>| {

@@ -7,7 +7,9 @@ mod list;
 mod metrics;
 mod scan;
 mod serve;
+pub mod top;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -22,13 +24,19 @@ use crate::config::{Config, Loaded};
 /// Whatever kept the command from doing its work, with what, where and why.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Args { global, command } = args;
-    logging::init(global.log_level, global.log_format).context("start logging")?;
+    // A line of the log would tear the picture; what fails is a finding, and on the screen.
+    let quiet = matches!(&command, Command::Top(args)
+        if top::fills_the_terminal(args) && std::io::stderr().is_terminal());
+    if !quiet {
+        logging::init(global.log_level, global.log_format).context("start logging")?;
+    }
     match command {
         Command::Serve(args) => serve::run(&global, &args),
         Command::Demo(args) => demo::run(&global, &args),
         Command::Volumes(args) => list::volumes(&global, &args),
         Command::Sandboxes(args) => list::sandboxes(&global, &args),
         Command::Orphans(args) => list::orphans(&global, &args),
+        Command::Top(args) => top::run(&global, &args),
         Command::Scan(args) => scan::run(&global, &args),
         Command::Check(args) => check::run(&global, &args),
         Command::Discover(args) => discover::run(&global, &args),

@@ -106,7 +106,13 @@ impl Config {
             "mesos.tls.server_name" => mesos.tls.server_name = Some(utf8(value)?.to_owned()),
             "mesos.work_dir" => mesos.work_dir = Some(PathBuf::from(value)),
             "metrics.max_series" => self.metrics.max_series = parse(value, "a whole number")?,
+            "network.interval" => self.network.interval = duration(value)?,
+            "network.walk" => self.network.walk = parse(value, "true or false")?,
             "orphans.grace" => self.orphans.grace = duration(value)?,
+            "orphans.open_files" => self.orphans.open_files = parse(value, "true or false")?,
+            "orphans.open_files_interval" => {
+                self.orphans.open_files_interval = duration(value)?;
+            }
             "storage.enabled" => self.storage.enabled = utf8(value)?.parse()?,
             "storage.path" => self.storage.path = PathBuf::from(value),
             "usage.bootstrap_cpu_budget" => {

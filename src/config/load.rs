@@ -106,6 +106,8 @@ impl Config {
 fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
+            // A section whose keys are all commented out, as in the example, is one long comment.
+            max_buffered_comment_events: 2_000,
             max_events: 20_000,
             max_nodes: 10_000,
             max_aliases: 100,

@@ -24,7 +24,7 @@ pub use load::{DEFAULT_PATH, Loaded, MAX_FILE_BYTES};
 pub use secret::Secret;
 pub use types::{
     BasicAuth, Config, DiscoveryConfig, Enabled, FilesystemsConfig, IoConfig, MesosConfig,
-    MetricsConfig, OrphansConfig, StorageConfig, TlsConfig, UsageConfig,
+    MetricsConfig, NetworkConfig, OrphansConfig, StorageConfig, TlsConfig, UsageConfig,
 };
 pub use units::{ByteSize, format_duration, parse_duration};
 pub use validate::Invalid;

@@ -44,6 +44,9 @@ pub struct Config {
     /// How filesystems are measured.
     #[serde(deserialize_with = "section")]
     pub filesystems: FilesystemsConfig,
+    /// How network filesystems are measured.
+    #[serde(deserialize_with = "section")]
+    pub network: NetworkConfig,
     /// How the I/O of containers is measured.
     #[serde(deserialize_with = "section")]
     pub io: IoConfig,
@@ -207,6 +210,23 @@ impl Default for FilesystemsConfig {
     }
 }
 
+/// `network`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// Pause between two rounds of their counters.
+    #[serde(with = "duration")]
+    pub interval: Duration,
+    /// Whether volumes and sandboxes on them are walked like local ones.
+    pub walk: bool,
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(15), walk: false }
+    }
+}
+
 /// `io`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -238,11 +258,20 @@ pub struct OrphansConfig {
     /// How long data must have stayed unclaimed; zero judges at once.
     #[serde(with = "duration")]
     pub grace: Duration,
+    /// Whether to look which processes hold files of unclaimed volumes open.
+    pub open_files: bool,
+    /// Pause between two such looks.
+    #[serde(with = "duration")]
+    pub open_files_interval: Duration,
 }
 
 impl Default for OrphansConfig {
     fn default() -> Self {
-        Self { grace: Duration::from_secs(600) }
+        Self {
+            grace: Duration::from_secs(600),
+            open_files: true,
+            open_files_interval: Duration::from_secs(60),
+        }
     }
 }
 

@@ -39,11 +39,14 @@ impl Config {
         within("discovery.interval", self.discovery.interval, SECOND, DAY)?;
         within("filesystems.interval", self.filesystems.interval, SECOND, DAY)?;
         within("filesystems.timeout", self.filesystems.timeout, Duration::from_millis(10), HOUR)?;
+        within("network.interval", self.network.interval, SECOND, DAY)?;
         within("io.interval", self.io.interval, SECOND, HOUR)?;
         let tenth = Duration::from_millis(100);
         within("io.sample_interval", self.io.sample_interval, tenth, 10 * SECOND)?;
         absolute("storage.path", Some(&self.storage.path))?;
         within("orphans.grace", self.orphans.grace, Duration::ZERO, 366 * DAY)?;
+        let interval = self.orphans.open_files_interval;
+        within("orphans.open_files_interval", interval, SECOND, DAY)?;
         within("usage.max_age", self.usage.max_age, SECOND, 366 * DAY)?;
         budget("usage.cpu_budget", self.usage.cpu_budget, cores)?;
         budget("usage.bootstrap_cpu_budget", self.usage.bootstrap_cpu_budget, cores)?;

@@ -13,6 +13,10 @@ pub enum Resource {
     Sandboxes,
     /// Array of filesystems.
     Filesystems,
+    /// Array of what lies below each filesystem.
+    Devices,
+    /// Array of network filesystems.
+    NetworkFilesystems,
     /// Array of containers with their block I/O.
     Io,
     /// The agent, or `null`.
@@ -29,10 +33,12 @@ pub enum Resource {
 
 impl Resource {
     /// Every resource, in the order they are listed.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Volumes,
         Self::Sandboxes,
         Self::Filesystems,
+        Self::Devices,
+        Self::NetworkFilesystems,
         Self::Io,
         Self::Agent,
         Self::Sources,
@@ -47,6 +53,8 @@ impl Resource {
             Self::Volumes => "/api/v1/volumes",
             Self::Sandboxes => "/api/v1/sandboxes",
             Self::Filesystems => "/api/v1/filesystems",
+            Self::Devices => "/api/v1/devices",
+            Self::NetworkFilesystems => "/api/v1/network_filesystems",
             Self::Io => "/api/v1/io",
             Self::Agent => "/api/v1/agent",
             Self::Sources => "/api/v1/sources",
@@ -67,6 +75,8 @@ impl Resource {
             Self::Volumes => serde_json::to_vec(&rows::volumes(snapshot)),
             Self::Sandboxes => serde_json::to_vec(&rows::sandboxes(snapshot)),
             Self::Filesystems => serde_json::to_vec(&rows::filesystems(snapshot)),
+            Self::Devices => serde_json::to_vec(&rows::devices(snapshot)),
+            Self::NetworkFilesystems => serde_json::to_vec(&snapshot.network),
             Self::Io => serde_json::to_vec(&rows::io(snapshot)),
             Self::Agent => serde_json::to_vec(&rows::agent(snapshot)),
             Self::Sources => serde_json::to_vec(&rows::sources(snapshot)),

@@ -133,7 +133,8 @@ fn label_name(attribute: &str) -> String {
 }
 
 fn bounded(value: &str) -> String {
-    value[..value.floor_char_boundary(MAX_VALUE)].to_owned()
+    let fits = |end: &usize| value.is_char_boundary(*end);
+    value[..(0..=MAX_VALUE.min(value.len())).rev().find(fits).unwrap_or(0)].to_owned()
 }
 
 #[cfg(test)]

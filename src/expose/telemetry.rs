@@ -36,6 +36,7 @@ pub struct Telemetry {
     usage_remembered_subjects: IntGauge,
     usage_unremembered_subjects: IntGauge,
     usage_bound_exceeded: IntCounter,
+    usage_bound_checked: IntCounter,
 }
 
 impl Telemetry {
@@ -59,6 +60,7 @@ impl Telemetry {
                 &own::USAGE_UNREMEMBERED_SUBJECTS,
             ))?,
             usage_bound_exceeded: IntCounter::with_opts(opts(&own::USAGE_BOUND_EXCEEDED))?,
+            usage_bound_checked: IntCounter::with_opts(opts(&own::USAGE_BOUND_CHECKED))?,
         };
         let build_info = IntGaugeVec::new(opts(&own::BUILD_INFO), own::BUILD_INFO.labels)?;
         build_info.with_label_values(&[&build.version, &build.revision, &build.rustversion]).set(1);
@@ -76,6 +78,7 @@ impl Telemetry {
         registry.register(Box::new(telemetry.usage_remembered_subjects.clone()))?;
         registry.register(Box::new(telemetry.usage_unremembered_subjects.clone()))?;
         registry.register(Box::new(telemetry.usage_bound_exceeded.clone()))?;
+        registry.register(Box::new(telemetry.usage_bound_checked.clone()))?;
         registry.register(Box::new(build_info))?;
         registry.register(Box::new(ProcessCollector::for_self()))?;
         Ok(telemetry)
@@ -109,9 +112,11 @@ impl Telemetry {
         self.usage_pending_subjects.set(i64::try_from(pending_subjects).unwrap_or(i64::MAX));
     }
 
-    /// Counts full passes that found more missed than the published bound said.
-    pub fn usage_bound_exceeded(&self, passes: u64) {
-        self.usage_bound_exceeded.inc_by(passes);
+    /// Counts full passes that found how much was missed, and those that found more than the
+    /// published bound said.
+    pub fn usage_bound(&self, checked: u64, exceeded: u64) {
+        self.usage_bound_checked.inc_by(checked);
+        self.usage_bound_exceeded.inc_by(exceeded);
     }
 
     /// Says what is remembered between full passes: bytes, subjects, and subjects without room.

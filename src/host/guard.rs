@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::lane::{Job, Lane, Lanes, Running};
+use super::resolve::Resolution;
 use super::table::TableCache;
 use super::{MountTable, Roots, errno};
 
@@ -217,16 +218,18 @@ impl Guard {
     /// filesystem reached so far, and returns the path without any. Links lead where they lead
     /// on the host: an absolute one starts again at the root directory under `--path.rootfs`.
     pub fn resolve(&self, path: &Path) -> Result<PathBuf, GuardError> {
-        let base =
-            if path.starts_with(&self.roots.rootfs) { &self.roots.rootfs } else { Path::new("/") };
-        let mut walk = super::resolve::Resolver::new(base, path);
-        while let Some(next) = walk.next() {
-            let (table, rootfs) = (self.table(), self.roots.rootfs.clone());
-            walk = self
-                .run(&next, "readlink", move || walk.steps(&table, &rootfs))?
-                .map_err(|(path, source)| GuardError::Io { op: "readlink", path, source })?;
+        let mut way = self.resolution(path);
+        loop {
+            if let Some(result) = way.poll(self, Duration::from_secs(3600)) {
+                return result;
+            }
         }
-        Ok(walk.done)
+    }
+
+    /// The same for a caller that has other things to do meanwhile.
+    pub fn resolution(&self, path: &Path) -> Resolution {
+        let rootfs = &self.roots.rootfs;
+        Resolution::new(if path.starts_with(rootfs) { rootfs } else { Path::new("/") }, path)
     }
 }
 

@@ -44,8 +44,13 @@ impl MountEntry {
     /// On the network or served by a process: may hang, is never walked by default. (`fuseblk`
     /// is a process too, but one that serves a local disk.)
     pub fn remote(&self) -> bool {
+        Self::is_remote(&self.fstype)
+    }
+
+    /// The same of a type.
+    pub fn is_remote(fstype: &str) -> bool {
         matches!(
-            self.fstype.as_str(),
+            fstype,
             "nfs"
                 | "nfs4"
                 | "cifs"
@@ -64,7 +69,7 @@ impl MountEntry {
                 | "pvfs2"
                 | "panfs"
                 | "fuse"
-        ) || self.fstype.starts_with("fuse.")
+        ) || fstype.starts_with("fuse.")
     }
 
     /// Made up by the kernel: no data of tasks, nothing to measure.
@@ -216,8 +221,6 @@ fn parse_line(line: &[u8]) -> Option<MountEntry> {
     let mut fields = line.split(|&byte| byte == b' ');
     let number = |field: Option<&[u8]>| std::str::from_utf8(field?).ok()?.parse::<u64>().ok();
     let text = |field: &[u8]| String::from_utf8_lossy(&unescape(field)).into_owned();
-    let path = |field: &[u8]| PathBuf::from(OsString::from_vec(unescape(field)));
-
     let id = number(fields.next())?;
     let parent = number(fields.next())?;
     let device = std::str::from_utf8(fields.next()?).ok()?;
@@ -247,8 +250,13 @@ fn parse_line(line: &[u8]) -> Option<MountEntry> {
     })
 }
 
+/// A path of a table in `/proc`.
+pub(crate) fn path(field: &[u8]) -> PathBuf {
+    PathBuf::from(OsString::from_vec(unescape(field)))
+}
+
 /// Undoes the kernel's `mangle`: `\040`, `\011`, `\012`, `\043` and `\134` as octal numbers.
-fn unescape(field: &[u8]) -> Vec<u8> {
+pub(crate) fn unescape(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((&first, tail)) = rest.split_first() {

@@ -6,14 +6,67 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{CWD, readlinkat};
 use rustix::io::Errno;
 
-use super::MountTable;
+use super::{Guard, GuardError, MountTable, Ticket};
 
 /// As many as the kernel follows (`MAXSYMLINKS`).
 const MAX_LINKS: u32 = 40;
+
+type Steps = Result<Resolver, (PathBuf, io::Error)>;
+
+/// The following of one path's links, for a caller that does not wait: see
+/// [`Guard::resolution`].
+pub struct Resolution {
+    /// Absent while a step is under way.
+    walk: Option<Resolver>,
+    step: Option<Ticket<Steps>>,
+    /// What the step under way looks at, or the next one will.
+    place: PathBuf,
+}
+
+impl Resolution {
+    pub(super) fn new(base: &Path, path: &Path) -> Self {
+        Self { walk: Some(Resolver::new(base, path)), step: None, place: path.into() }
+    }
+
+    /// The path that is being looked at: what it lies on is what the caller waits for.
+    pub fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// Goes on, waiting at most `patience` for each filesystem on the way. `None`: not there yet.
+    /// Not to be asked again after a result.
+    pub fn poll(
+        &mut self,
+        guard: &Guard,
+        patience: Duration,
+    ) -> Option<Result<PathBuf, GuardError>> {
+        loop {
+            if let Some(mut walk) = self.walk.take() {
+                let Some(next) = walk.next() else { return Some(Ok(walk.done)) };
+                let (table, rootfs) = (guard.table(), guard.roots().rootfs.clone());
+                let step = guard
+                    .start(&next, "readlink", guard.limit(), move || walk.steps(&table, &rootfs));
+                self.place = next;
+                match step {
+                    Ok(step) => self.step = Some(step),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            match self.step.as_mut()?.poll(patience)? {
+                Ok(Ok(walk)) => (self.walk, self.step) = (Some(walk), None),
+                Ok(Err((path, source))) => {
+                    return Some(Err(GuardError::Io { op: "readlink", path, source }));
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
 
 /// A path half resolved: `done` holds no symbolic link.
 pub(super) struct Resolver {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::model::{
     CollectorRun, ContainerIo, FilesystemSample, GcView, Inventory, Measured, Presence, RoleOwners,
-    SandboxKind, SandboxState, SandboxView, Snapshot, Subject, Timestamp, VolumeKind, VolumeView,
+    SandboxKind, SandboxState, SandboxView, Snapshot, Subject, Timestamp, Volume, VolumeKind,
+    VolumeView,
 };
 
 use super::attribution::{Share, explained};
@@ -112,12 +113,22 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
             (view.sandbox.key.container.as_str(), running)
         })
         .collect();
+    let lost: Vec<&Volume> = inventory
+        .volumes
+        .iter()
+        .filter(|found| {
+            found.kind == VolumeKind::Persistent
+                && found.claims.claimed()
+                && found.presence != Presence::Present
+        })
+        .collect();
     let volumes: Vec<VolumeView> = inventory
         .volumes
         .iter()
         .map(|found| {
             let runs = |container: &str| running.get(container).copied().flatten();
             let verdict = volume::judge(found, runs, memory, now, grace);
+            let verdict = volume::with_lost(verdict, found, &lost);
             let verdict = volume::with_owners(verdict, found, owners, memory, now, grace);
             let subject = Subject::Volume(found.key.clone());
             let filesystem = filesystem_of(found.path.as_deref());
@@ -133,6 +144,7 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
                 growth: growth(&subject, &filesystem),
                 history: memory.volume(&found.key),
                 filesystem,
+                open_files: None,
                 volume: found.clone(),
             }
         })
@@ -163,7 +175,7 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
         inventory,
         gc,
         io: evidence.io,
-        findings: Vec::new(),
+        ..Snapshot::default()
     }
 }
 

@@ -60,8 +60,7 @@ mod tests {
                 measured_at: 1.0,
                 duration_seconds: 0.1,
             }),
-            failure: None,
-            kernel_limit: None,
+            ..Measured::default()
         }
     }
 

@@ -11,8 +11,11 @@ pub mod findings;
 pub mod gc;
 pub mod growth;
 pub mod memory;
+pub mod network;
+pub mod open_files;
 pub mod promised;
 pub mod sandbox;
+pub mod storage;
 pub mod volume;
 
 pub use assemble::{Evidence, assemble};

@@ -5,8 +5,8 @@
 //! period. Everything short of that is `unknown`.
 
 use crate::model::{
-    OrphanReason, Presence, RoleOwners, SourceKind, Timestamp, Volume, VolumeKind, VolumeState,
-    Witness,
+    DiskType, OrphanReason, Presence, RoleOwners, SourceKind, Timestamp, Volume, VolumeKind,
+    VolumeState, Witness,
 };
 
 use super::{Memory, spoken};
@@ -38,7 +38,10 @@ pub fn judge(
     if volume.claims.claimed() && volume.presence == Presence::Missing {
         return verdict(
             VolumeState::Missing,
-            format!("{}, but its directory is gone", who(volume)),
+            match volume.disk_type {
+                DiskType::Mount => format!("{}, but its disk is not mounted", who(volume)),
+                _ => format!("{}, but its directory is gone", who(volume)),
+            },
         );
     }
     if let Some(first) = volume.holders.first() {
@@ -108,7 +111,10 @@ pub fn judge(
     }
     let reason = match orphan_reason {
         OrphanReason::NeverClaimed => "the agent knows no such volume",
-        OrphanReason::Destroyed => "its volume was destroyed, the data stayed",
+        OrphanReason::Destroyed => {
+            "its volume was destroyed (or the list of volumes was replaced by an older one), the \
+             data stayed"
+        }
         OrphanReason::DiskWithoutVolume => {
             "the disk holds data, but the agent knows no volume on it"
         }
@@ -121,6 +127,32 @@ pub fn judge(
         reason: reason.into(),
         orphan_reason: Some(orphan_reason),
     }
+}
+
+/// What a claimed volume whose data is not where it should be adds to a verdict: a directory that
+/// nobody claims under its own name may be that volume's, moved. The disk was mounted elsewhere, a
+/// path of the agent's resources was changed, or a role was renamed by hand.
+///
+/// `lost`: every volume that is claimed and was not found.
+pub fn with_lost(verdict: Verdict, volume: &Volume, lost: &[&Volume]) -> Verdict {
+    if verdict.state != VolumeState::Orphaned {
+        return verdict;
+    }
+    let (key, disk) = (&volume.key, volume.kind == VolumeKind::Disk);
+    let twin = lost.iter().find(|other| {
+        let of = &other.key;
+        // A MOUNT disk does not bear its volume's name.
+        let same_disk_kind = disk && other.disk_type == DiskType::Mount;
+        let same_name = !disk && of.volume == key.volume;
+        same_disk_kind || (same_name && (of.role == key.role || of.disk == key.disk))
+    });
+    let Some(twin) = twin else { return verdict };
+    let reason = format!(
+        "nobody claims it here, but the data of volume {} of role {} on {} is not where it should \
+         be: this may be that, moved",
+        twin.key.volume, twin.key.role, twin.key.disk
+    );
+    Verdict { state: VolumeState::Unknown, reason, orphan_reason: None }
 }
 
 /// What the master adds to a verdict: a claimed volume that nobody holds is `unowned` when no

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
-use rustix::io::retry_on_intr;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::host::errno::{self, Outcome};
-use crate::host::{Guard, GuardError, MountEntry, MountTable, Ticket};
+use crate::host::{Guard, GuardError, MountEntry, MountTable, Ticket, source};
 use crate::model::{ClockStep, FilesystemSample, FilesystemUsage, Timestamp};
 
 /// What one round found.
@@ -61,15 +61,17 @@ impl FilesystemMeter {
                 Some(Ok(Ok(usage))) => {
                     self.last.insert(key.clone(), (usage, Instant::now()));
                 }
-                Some(Ok(Err(source))) => {
-                    report.errors.push(format!("statfs {}: {source}", entry.mount_point.display()));
+                Some(Ok(Err(error))) => {
+                    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+                    responsive = !(entry.remote() && errno.is_some_and(means_no_answer));
+                    report.errors.push(format!("statfs {}: {error}", entry.mount_point.display()));
                 }
                 None | Some(Err(GuardError::Unresponsive { .. })) => responsive = false,
                 Some(Err(error)) => report.errors.push(error.to_string()),
             }
             report.samples.push(FilesystemSample {
                 mount_point: entry.mount_point.clone(),
-                device: entry.source.clone(),
+                device: source::shown(&entry.fstype, &entry.source, entry.remote()),
                 fstype: entry.fstype.clone(),
                 device_number: entry.device,
                 remote: entry.remote(),
@@ -134,15 +136,41 @@ impl FilesystemMeter {
 /// Of all the mounts of one filesystem the one to name it by: the shortest that shows its whole
 /// tree, else the shortest. Only those that can be reached count.
 fn canonical<'a>(table: &'a MountTable, entry: &'a MountEntry) -> &'a MountEntry {
-    let reached = |other: &&MountEntry| {
-        other.device == entry.device
-            && table.at(&other.mount_point).is_some_and(|top| top.id == other.id)
-    };
+    let same = table.entries.iter().filter(|other| other.device == entry.device);
+    shortest(table, same).unwrap_or(entry)
+}
+
+/// The same for mounts known to be of one filesystem; absent when none can be reached.
+pub(super) fn shortest<'a>(
+    table: &MountTable,
+    mounts: impl Iterator<Item = &'a MountEntry>,
+) -> Option<&'a MountEntry> {
+    let reached =
+        |other: &&MountEntry| table.at(&other.mount_point).is_some_and(|top| top.id == other.id);
     let order = |other: &&MountEntry| {
         let point = other.mount_point.as_os_str();
         (other.root != Path::new("/"), point.len(), point.to_owned())
     };
-    table.entries.iter().filter(reached).min_by_key(order).unwrap_or(entry)
+    mounts.filter(reached).min_by_key(order)
+}
+
+/// An error with which a network filesystem says that its server, or the process that serves it,
+/// is not there.
+pub(super) fn means_no_answer(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::IO
+            | Errno::NOTCONN
+            | Errno::STALE
+            | Errno::TIMEDOUT
+            | Errno::CONNREFUSED
+            | Errno::CONNABORTED
+            | Errno::CONNRESET
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+            | Errno::NETUNREACH
+            | Errno::SHUTDOWN
+    )
 }
 
 /// Numbers that stay while their filesystem does not answer, taken `at`: as old as they are, should

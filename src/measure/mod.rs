@@ -2,5 +2,7 @@
 
 pub mod filesystems;
 pub mod io;
+pub mod network;
+pub mod open_files;
 pub mod targets;
 pub mod usage;

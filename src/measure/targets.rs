@@ -11,14 +11,20 @@ use super::usage::{How, Target};
 /// One target for each subject that is there.
 ///
 /// Mounts below a subject are never entered: they are other subjects, or none.
-pub fn plan(inventory: &Inventory, mounts: &MountTable, roots: &Roots) -> Vec<Target> {
+/// With `walk_network` those on a network filesystem are walked like all others.
+pub fn plan(
+    inventory: &Inventory,
+    mounts: &MountTable,
+    roots: &Roots,
+    walk_network: bool,
+) -> Vec<Target> {
     let target = |subject: Subject, path: &Path, extra: &[PathBuf], own_filesystem: bool| Target {
         subject,
         path: roots.inside(path),
         extra: extra.iter().map(|path| roots.inside(path)).collect(),
         skip: mounts.below(path).map(|entry| roots.inside(&entry.mount_point)).collect(),
         how: if own_filesystem { How::OwnFilesystem } else { How::Walk },
-        remote: mounts.containing(path).is_some_and(|entry| entry.remote()),
+        remote: !walk_network && mounts.containing(path).is_some_and(|entry| entry.remote()),
     };
     let volumes = inventory.volumes.iter().filter_map(|volume| {
         // One whose disk could not be listed is looked at all the same: then its last value stays

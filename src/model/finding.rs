@@ -42,6 +42,8 @@ pub enum SubjectKind {
     Framework,
     /// `mount_point`.
     Filesystem,
+    /// `server, export, mount_point`.
+    NetworkFilesystem,
     /// The agent of this host; no labels.
     Agent,
     /// `role, reservation`.
@@ -62,6 +64,7 @@ impl SubjectKind {
             Self::Sandbox => &["source", "framework", "executor", "container"],
             Self::Framework => &["source", "framework"],
             Self::Filesystem => &["mount_point"],
+            Self::NetworkFilesystem => &["server", "export", "mount_point"],
             Self::Reservation => &["role", "reservation"],
             Self::Collector => &["collector"],
             Self::Disagreement => &["subject"],
@@ -76,6 +79,7 @@ impl SubjectKind {
             Self::Sandbox => "sandbox",
             Self::Framework => "framework",
             Self::Filesystem => "filesystem",
+            Self::NetworkFilesystem => "network filesystem",
             Self::Agent => "agent",
             Self::Reservation => "reservation",
             Self::Collector => "collector",

@@ -7,12 +7,15 @@
 //! means zero; a measurement that failed is an error beside the last good value, never a number.
 
 mod clock;
+mod device;
 mod engine;
 mod finding;
 mod growth;
 mod history;
 mod inventory;
 mod io;
+mod network;
+mod open_files;
 mod resource;
 mod sample;
 mod sandbox;
@@ -20,6 +23,7 @@ mod snapshot;
 mod volume;
 
 pub use clock::ClockStep;
+pub use device::{Device, DeviceCounters, DeviceKind, FilesystemDevice};
 pub use engine::{EngineContainer, EngineVolume};
 pub use finding::{Finding, FindingSubject, Severity, SubjectKind};
 pub use growth::{FullBy, Growth};
@@ -31,12 +35,17 @@ pub use io::{
     CgroupVersion, ContainerIo, ContainerRef, DeviceIo, DeviceNumber, Direction, DirectionIo,
     IoLimit, IoPressure, LimitKind,
 };
+pub use network::{
+    BytesMoved, MountUser, NetworkFilesystem, NetworkKey, NetworkTransport, OperationStats, Recent,
+    SESSION,
+};
+pub use open_files::{FileUser, HeldOpen, OpenFiles};
 pub use resource::{
     DiskInfo, DiskSource, Persistence, Quantity, Reservation, ReservationKind, Resource, VolumeSpec,
 };
 pub use sample::{
-    FilesystemSample, FilesystemUsage, KernelLimit, MeasureFailure, Measured, Method, Subject,
-    UsageSample,
+    FilesystemSample, FilesystemUsage, KernelLimit, MeasureFailure, Measured, Method, NewestChange,
+    Subject, UsageSample,
 };
 pub use sandbox::{
     Containerizer, ExecutorKind, Sandbox, SandboxKey, SandboxKind, SandboxState, TaskRef,

@@ -87,6 +87,30 @@ pub struct Measured {
     /// The limits the kernel itself has for the subject; absent where it has none, or they could
     /// not be read.
     pub kernel_limit: Option<KernelLimit>,
+    /// The newest change that a look at its inodes found; absent before the first one.
+    pub newest_change: Option<NewestChange>,
+}
+
+/// The newest change of a subject's tree, as of the last time that its inodes were looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct NewestChange {
+    /// When: over all inodes the newest modification that can be true, that is one no later than
+    /// the inode's own `ctime`, which only the kernel sets.
+    pub at: Timestamp,
+    /// The newest `mtime` as it stands there. A task can set it to anything: where it is later than
+    /// `at`, somebody did.
+    pub claimed: Timestamp,
+    /// When those inodes had all been looked at.
+    pub seen_at: Timestamp,
+}
+
+impl NewestChange {
+    /// A modification time that lay ahead of the clock when it was seen: set by hand, and no sign
+    /// of use.
+    pub fn in_the_future(&self) -> Option<Timestamp> {
+        // A file that is written while it is looked at is not meant.
+        (self.claimed > self.at && self.claimed > self.seen_at + 1.0).then_some(self.claimed)
+    }
 }
 
 /// Limits of a project quota, from the kernel's own record. Absent: without a limit.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    ContainerIo, Enforcement, FilesystemSample, Finding, Growth, History, Inventory, Measured,
-    OrphanReason, Sandbox, SandboxState, Timestamp, Volume, VolumeState,
+    ContainerIo, Enforcement, FilesystemDevice, FilesystemSample, Finding, Growth, History,
+    Inventory, Measured, NetworkFilesystem, NetworkTransport, OpenFiles, OrphanReason, Sandbox,
+    SandboxState, Timestamp, Volume, VolumeState,
 };
 
 /// A volume with what was measured and judged of it.
@@ -31,6 +32,8 @@ pub struct VolumeView {
     pub history: History,
     /// Mount point of the filesystem that holds it, a key into [`Snapshot::filesystems`].
     pub filesystem: Option<PathBuf>,
+    /// Who holds files in it open; only looked up where nobody claims it.
+    pub open_files: Option<OpenFiles>,
 }
 
 /// A sandbox with what was measured and judged of it.
@@ -95,6 +98,12 @@ pub struct Snapshot {
     pub sandboxes: Vec<SandboxView>,
     /// Filesystems that hold a subject, sorted by mount point.
     pub filesystems: Vec<FilesystemSample>,
+    /// What lies below those filesystems, sorted by mount point.
+    pub devices: Vec<FilesystemDevice>,
+    /// Network filesystems, those that hold no subject too, sorted by key.
+    pub network: Vec<NetworkFilesystem>,
+    /// Connections to their servers, sorted by address and protocol.
+    pub transports: Vec<NetworkTransport>,
     /// Collectors, sorted by name.
     pub collectors: Vec<CollectorRun>,
     /// The first inventory is in.

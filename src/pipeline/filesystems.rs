@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::host::devices::{Sysfs, below};
 use crate::host::{Guard, Roots};
 use crate::judge::promised;
 use crate::measure::filesystems::FilesystemMeter;
-use crate::model::{CollectorRun, FilesystemSample, Inventory, Presence};
+use crate::model::{CollectorRun, FilesystemDevice, FilesystemSample, Inventory, Presence};
 
 /// Measures them again and again; keeps the last numbers of one that does not answer.
 #[derive(Default)]
@@ -18,6 +19,8 @@ pub(super) struct Filesystems {
 /// One round.
 pub(super) struct Round {
     pub(super) samples: Vec<FilesystemSample>,
+    /// What lies below each of them.
+    pub(super) devices: Vec<FilesystemDevice>,
     /// Mount point of the filesystem of each subject's path (a path of the host).
     pub(super) of_path: HashMap<PathBuf, PathBuf>,
     pub(super) run: CollectorRun,
@@ -47,11 +50,22 @@ impl Filesystems {
                 success: measured.errors.is_empty(),
                 duration_seconds: started.elapsed().as_secs_f64(),
             },
+            devices: devices(&measured.samples, guard, roots),
             samples: measured.samples,
             of_path,
             errors: measured.errors,
         }
     }
+}
+
+/// What lies below each filesystem that is still mounted where it was found.
+fn devices(samples: &[FilesystemSample], guard: &Guard, roots: &Roots) -> Vec<FilesystemDevice> {
+    let sysfs = Sysfs::new(&roots.sysfs);
+    let table = guard.table();
+    let mounted = samples.iter().filter_map(|sample| {
+        table.at(&sample.mount_point).filter(|entry| entry.device == sample.device_number)
+    });
+    mounted.map(|entry| below(&sysfs, &table, entry)).collect()
 }
 
 fn paths(inventory: &Inventory) -> Vec<&Path> {

@@ -7,6 +7,7 @@ mod daemon;
 mod filesystems;
 pub mod once;
 mod once_log;
+mod open_files;
 mod signal;
 pub mod state_file;
 

@@ -1,4 +1,5 @@
-//! One time through all rooms, for the one-shot commands: they judge from what they can see now.
+//! One time through all rooms, for the one-shot commands: they judge from what they can see now, and
+//! from what the daemon of this host remembers, where its state file can be read.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,16 +8,20 @@ use tokio::runtime::Handle;
 
 use crate::config::Config;
 use crate::discover::Sources;
+use crate::discover::mesos::master::MasterSource;
 use crate::discover::mesos::settings::Resolved;
 use crate::host::{Guard, Roots};
-use crate::judge::findings::{Facts, at_once};
-use crate::judge::growth::Histories;
-use crate::judge::{Evidence, Memory, assemble};
+use crate::judge::findings::{Facts, at_once_since};
+use crate::judge::storage::{self, Below};
+use crate::judge::{Evidence, assemble, open_files};
+use crate::measure::network::{NetworkMeter, NetworkReport};
 use crate::measure::targets;
 use crate::measure::usage::{OnceProgress, measure_once_with, usual_threads};
-use crate::model::{CollectorRun, Inventory, Measured, Snapshot, Subject};
+use crate::model::{CollectorRun, Inventory, Measured, RoleOwners, Snapshot, Subject};
 
 use super::filesystems::{Filesystems, Round};
+use super::open_files::Looker;
+use super::state_file::{Recalled, recall};
 use super::{collector_runs, now};
 
 /// What is there, without measuring its use.
@@ -25,22 +30,36 @@ pub struct Discovered {
     pub inventory: Arc<Inventory>,
     /// Where the agent was found.
     pub resolved: Option<Resolved>,
+    /// What the daemon of this host remembers.
+    pub recalled: Recalled,
+    /// What the master says of roles, where one is configured and answered.
+    pub owners: Option<RoleOwners>,
 }
 
-/// One round of discovery.
+/// One round of discovery, the master and the daemon's state file included.
 pub fn discover(config: &Config, roots: &Roots, guard: &Arc<Guard>, handle: &Handle) -> Discovered {
     let mut sources = Sources::new(roots.clone(), Arc::clone(guard), handle.clone());
     let round = sources.refresh(config);
+    let mut reports = round.sources;
+    let recalled = recall(&config.storage, guard);
+    reports.extend(recalled.report.clone());
+    let mut owners = None;
+    if let Some(url) = &config.mesos.master_url {
+        let (answer, report) = handle.block_on(MasterSource::new(&config.mesos, url).ask());
+        owners = answer;
+        reports.push(report);
+    }
     let inventory = Inventory {
         taken_at: now(),
         agent: round.agent,
         volumes: round.volumes,
         sandboxes: round.sandboxes,
         containers: round.containers,
-        sources: round.sources,
+        sources: reports,
         disagreements: round.disagreements,
     };
-    Discovered { inventory: Arc::new(inventory), resolved: sources.resolved() }
+    let (inventory, resolved) = (Arc::new(inventory), sources.resolved());
+    Discovered { inventory, resolved, recalled, owners }
 }
 
 /// Discovers, measures every subject without a budget by the [usual](usual_threads) number of
@@ -63,12 +82,18 @@ pub fn snapshot_with(
     progress: impl FnMut(OnceProgress),
 ) -> Snapshot {
     let guard = Arc::new(Guard::new(roots.clone(), config.filesystems.timeout));
-    let inventory = discover(config, roots, &guard, handle).inventory;
-    let filesystems = Filesystems::default().measure(&inventory, &guard, roots);
-    let plan = targets::plan(&inventory, &guard.table(), roots);
+    let discovered = discover(config, roots, &guard, handle);
+    let inventory = &discovered.inventory;
+    let filesystems = Filesystems::default().measure(inventory, &guard, roots);
+    let network = network(inventory, &guard, &filesystems);
+    let plan = targets::plan(inventory, &guard.table(), roots, config.network.walk);
     let usage = measure_once_with(&guard, &plan, threads, progress).into_iter().collect();
-    let collectors = collector_runs(&inventory.sources).collect();
-    judge(config, inventory, usage, filesystems, collectors)
+    judge(config, discovered, usage, filesystems, network, |snapshot| {
+        if config.orphans.open_files {
+            let held = Looker::default().look(snapshot, &guard, roots);
+            open_files::attach(snapshot, &held);
+        }
+    })
 }
 
 /// Judges what was discovered without measuring any tree: states, filesystems and findings, but no
@@ -77,41 +102,80 @@ pub fn judge_unmeasured(
     config: &Config,
     roots: &Roots,
     guard: &Guard,
-    inventory: &Arc<Inventory>,
+    discovered: Discovered,
 ) -> Snapshot {
-    let filesystems = Filesystems::default().measure(inventory, guard, roots);
-    let collectors = collector_runs(&inventory.sources).collect();
-    judge(config, Arc::clone(inventory), HashMap::new(), filesystems, collectors)
+    let filesystems = Filesystems::default().measure(&discovered.inventory, guard, roots);
+    let network = network(&discovered.inventory, guard, &filesystems);
+    judge(config, discovered, HashMap::new(), filesystems, network, |_| {})
+}
+
+/// One look at the network filesystems.
+fn network(inventory: &Inventory, guard: &Guard, filesystems: &Round) -> NetworkReport {
+    let remote = filesystems.samples.iter().filter(|sample| sample.remote);
+    let answered = remote.map(|sample| (sample.device_number, sample.responsive)).collect();
+    NetworkMeter::default().measure(guard, inventory, &answered)
 }
 
 fn judge(
     config: &Config,
-    inventory: Arc<Inventory>,
+    discovered: Discovered,
     usage: HashMap<Subject, Measured>,
     filesystems: Round,
-    mut collectors: Vec<CollectorRun>,
+    network: NetworkReport,
+    attend: impl FnOnce(&mut Snapshot),
 ) -> Snapshot {
+    let Discovered { inventory, recalled, owners, .. } = discovered;
+    let mut collectors: Vec<CollectorRun> = collector_runs(&inventory.sources).collect();
     collectors.push(filesystems.run);
+    collectors.extend(collector_runs(&network.sources));
+    let mut inventory = inventory;
+    Arc::make_mut(&mut inventory).sources.extend(network.sources);
+    let Recalled { mut memory, findings, mut histories, .. } = recalled;
+    let now = now();
+    // As the daemon does in each of its rounds.
+    memory.observe(&inventory, now);
+    if let Some(owners) = &owners {
+        memory.observe_owners(owners, now);
+    }
+    histories.observe(&inventory, &usage, &filesystems.samples);
+    memory.observe_usage(&usage, now);
     let mut snapshot = assemble(Evidence {
         inventory,
-        memory: &Memory::default(),
-        owners: None,
+        memory: &memory,
+        owners: owners.as_ref(),
         usage: &usage,
-        histories: &Histories::default(),
+        histories: &histories,
         filesystems: filesystems.samples,
         filesystem_of: &filesystems.of_path,
         io: Arc::default(),
         collectors,
-        now: now(),
+        now,
         grace: config.orphans.grace.as_secs_f64(),
         sequence: 1,
     });
-    snapshot.findings = at_once(&Facts {
-        snapshot: &snapshot,
-        thresholds: &config.conditions,
-        series_dropped: 0,
-        debt_seconds: 0.0,
-        now: snapshot.taken_at,
-    });
+    let below = Below {
+        devices: filesystems.devices,
+        network: network.filesystems,
+        transports: network.transports,
+    };
+    storage::attach(&mut snapshot, below);
+    memory.observe_states(&snapshot);
+    for view in &mut snapshot.volumes {
+        view.history = memory.volume(&view.volume.key);
+    }
+    for view in &mut snapshot.sandboxes {
+        view.history = memory.sandbox(&view.sandbox.key);
+    }
+    attend(&mut snapshot);
+    snapshot.findings = at_once_since(
+        &Facts {
+            snapshot: &snapshot,
+            thresholds: &config.conditions,
+            series_dropped: 0,
+            debt_seconds: 0.0,
+            now: snapshot.taken_at,
+        },
+        &findings,
+    );
     snapshot
 }

@@ -27,7 +27,8 @@ const VOLATILE: [&str; 12] = [
 fn settled(exposition: &str, scene: &scene::Prepared) -> String {
     let rootfs = scene.replay.roots().rootfs.display().to_string();
     let mut lines: Vec<String> = Vec::new();
-    for line in exposition.lines() {
+    // Docker containers of the machine that runs the test are no part of the scene.
+    for line in exposition.lines().filter(|line| !line.contains("plimsoll_container_io_")) {
         let line = line.replace(&rootfs, "ROOTFS").replace(&scene.api.url(), "AGENT_URL");
         let name = line.split(['{', ' ']).next().unwrap_or_default();
         // Which filesystem the temporary directory lies on is the machine's own affair.

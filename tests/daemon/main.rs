@@ -9,6 +9,7 @@ mod directories;
 mod golden;
 mod history;
 mod hung;
+mod network;
 mod notice;
 mod prometheus;
 mod scene;

@@ -37,7 +37,8 @@ fn a_volume_speaks_the_words_of_the_metrics() {
             "mounts": [{ "mount_point": "/var/lib/mesos/slaves/S0/data", "container": "c1" }],
             "shared": false, "principal": "galera-principal", "reservation": "dynamic", "container_path": "data",
             "driver": null, "remote": null, "anonymous": null, "labels": {}, "enforcement": "soft_kill", "method": "walk", "filesystem": "/var/lib/mesos",
-            "created_timestamp_seconds": 1761251550.375, "measured_timestamp_seconds": 1763843460.125,
+            "created_timestamp_seconds": 1761251550.375,
+            "newest_change_timestamp_seconds": 1763842950.25, "measured_timestamp_seconds": 1763843460.125,
             "measure_failed": false, "measure_error": null,
             "first_seen_timestamp_seconds": 1763757150.25, "last_used_timestamp_seconds": 1763843545.25,
             "state_since_timestamp_seconds": null, "peak_bytes": 27918336000_u64,
@@ -80,7 +81,7 @@ fn filesystems_agent_and_sources() {
     assert_eq!(
         *find(&list, "mount_point", "/mnt/nfs"),
         json!({
-            "mount_point": "/mnt/nfs", "device": "filer:/export/home", "fstype": "nfs4", "device_number": "8:33",
+            "mount_point": "/mnt/nfs", "device": "filer:/export/home", "fstype": "nfs4", "device_number": "0:77",
             "remote": true, "responsive": false, "readonly": null, "size_bytes": null, "free_bytes": null,
             "available_bytes": null, "unattributed_bytes": null, "promised_bytes": null, "growth_bytes_per_second": null,
             "full_timestamp_seconds": null, "files": null, "files_free": null,

@@ -55,6 +55,7 @@ fn series_of_one_volume() {
         format!("plimsoll_volume_holders{{{labels}}} 1"),
         format!("plimsoll_volume_mounts{{{labels}}} 1"),
         format!("plimsoll_volume_created_timestamp_seconds{{{labels}}} 1761251550.375"),
+        format!("plimsoll_volume_newest_change_timestamp_seconds{{{labels}}} 1763842950.25"),
         format!("plimsoll_volume_error_bound_bytes{{{labels}}} 0"),
         format!("plimsoll_volume_measured_timestamp_seconds{{{labels}}} 1763843460.125"),
         format!("plimsoll_volume_measure_failed{{{labels}}} 0"),

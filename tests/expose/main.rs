@@ -1,4 +1,5 @@
 //! The last room from outside: pages, formats, and the server over real sockets.
+#![recursion_limit = "256"] // a whole row as one json!
 
 #[path = "../support/sample_snapshot.rs"]
 mod sample_snapshot;

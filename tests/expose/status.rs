@@ -42,7 +42,7 @@ fn trouble_is_counted_and_the_gravest_comes_first() {
     assert_eq!(
         kinds,
         [
-            ("bad", "filesystem unresponsive"),
+            ("bad", "network storage unresponsive"),
             ("bad", "sandbox over quota"),
             ("bad", "volume missing"),
             ("bad", "volume over quota"),

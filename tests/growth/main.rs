@@ -1,6 +1,7 @@
 //! Growth and time until full, against known truth, recorded stores and `predict_linear`.
 
 mod comparison;
+mod prometheus;
 mod series;
 
 use plimsoll::model::Growth;

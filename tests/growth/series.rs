@@ -33,7 +33,9 @@ pub fn trace(name: &str) -> Series {
         .filter(|line| !line.starts_with('#') && !line.starts_with("seconds"))
         .map(|line| {
             let (seconds, bytes) = line.split_once(',').expect("two columns");
-            (seconds.parse::<f64>().unwrap() * MINUTE, bytes.parse().unwrap())
+            // Recorded to a tenth of a second: whole seconds, as the range's ends are.
+            let tenths = (seconds.parse::<f64>().unwrap() * 10.0).round();
+            (tenths * (MINUTE / 10.0), bytes.parse().unwrap())
         })
         .collect()
 }
@@ -55,20 +57,27 @@ pub fn full_at(series: &[(f64, f64)], quota: f64) -> Option<f64> {
     series.iter().find(|(_, bytes)| *bytes >= quota).map(|(t, _)| *t)
 }
 
-/// `predict_linear(bytes[range], horizon) >= quota` after each sample: least squares, the value at
-/// the evaluation's time, as in Prometheus' promql/functions.go (`linearRegression`,
-/// `funcPredictLinear`). As there, two samples are enough.
-pub fn predict_linear(series: &[(f64, f64)], quota: f64, range: f64, horizon: f64) -> Vec<bool> {
+/// `predict_linear(bytes[range], horizon)` after each sample: least squares, the value at the
+/// evaluation's time, as in Prometheus' promql/functions.go (`linearRegression`,
+/// `funcPredictLinear`). As there, two samples are enough. `left_open`: without the sample at the
+/// range's left end, as from Prometheus 3 on.
+pub fn predict_linear(
+    series: &[(f64, f64)],
+    range: f64,
+    horizon: f64,
+    left_open: bool,
+) -> Vec<Option<f64>> {
     (0..series.len())
         .map(|end| {
             let now = series[end].0;
+            let begin = now - range;
             let inside: Vec<(f64, f64)> = series[..=end]
                 .iter()
-                .filter(|(t, _)| *t > now - range)
+                .filter(|(t, _)| *t > begin || !left_open && *t == begin)
                 .map(|(t, bytes)| (t - now, *bytes))
                 .collect();
             if inside.len() < 2 {
-                return false;
+                return None;
             }
             let n = inside.len() as f64;
             let sum = |value: fn(&(f64, f64)) -> f64| inside.iter().map(value).sum::<f64>();
@@ -76,7 +85,7 @@ pub fn predict_linear(series: &[(f64, f64)], quota: f64, range: f64, horizon: f6
             let covariance = sum(|p| p.0 * p.1) - x * y / n;
             let variance = sum(|p| p.0 * p.0) - x * x / n;
             let slope = covariance / variance;
-            slope * horizon + (y / n - slope * x / n) >= quota
+            Some(slope * horizon + (y / n - slope * x / n))
         })
         .collect()
 }

@@ -65,9 +65,12 @@ fn a_group_made_again_under_the_same_path_is_another_one() {
         assert!(!round.io.iter().any(|io| io.key == containers[0].key));
         meter.sample();
         place.writer(&group, "second", MIB, MIB).seconds();
+        place.limit(&group, "write_iops", 900).expect("limit");
         let second = look(&mut meter, &containers);
         assert_eq!(written(&second, "again"), Some(counted(&group, MIB)));
         assert_eq!(second[0].devices[0].write.limit_bytes, None);
+        let limit = second[0].devices[0].write.limit_operations.as_ref().expect("a limit");
+        assert_eq!(limit.per_second, 900);
         assert_eq!(second[0].devices[0].write.throttled_seconds, None);
         remove(&group);
         assert!(meter.pass(3.0).look_again);

@@ -35,6 +35,7 @@ fn bytes_and_limits_are_exact_and_throttled_seconds_true() {
     let quiet = place.group(&idle);
     // As a container's first process.
     let _alive = [&group, &neighbour, &quiet].map(|group| place.sleeper(group));
+    let accounting = DelayAccounting::switch_on();
     let config = place.files.path().join("plimsoll.yml");
     std::fs::write(
         &config,
@@ -44,6 +45,9 @@ fn bytes_and_limits_are_exact_and_throttled_seconds_true() {
     let daemon = Daemon::serve(&config, &[]);
     let device = name_of(&place.device);
 
+    daemon.wait_for("the first look", Duration::from_secs(20), |daemon| {
+        daemon.get("/metrics").body.contains(&limited).then_some(())
+    });
     // Both at the same time: 64 MiB at 2 MiB/s, and as much in pauses beside it.
     let writer = place.writer(&group, "limited", SECONDS * LIMIT, MIB / 2);
     let mut beside = Vec::new();
@@ -85,12 +89,48 @@ fn bytes_and_limits_are_exact_and_throttled_seconds_true() {
     let counted = format!("container=\"{idle}\",device=");
     assert!(!settled.contains(&counted), "what was not counted is absent, not 0");
 
+    if accounting.is_on() {
+        let waited = daemon.wait_for("the delay", Duration::from_secs(20), |daemon| {
+            value(&daemon.get("/metrics").body, &series("delay_seconds_total", &limited, ""))
+        });
+        println!("block I/O delay {waited:.2} s of {truth:.2} s");
+        // Of the last look and the writer's end nothing is known.
+        assert!((truth - 11.0..=truth + 1.0).contains(&waited), "{waited} s of delay");
+    } else {
+        eprintln!("SKIPPED block I/O delay: kernel.task_delayacct cannot be switched on");
+        assert_eq!(value(&settled, &series("delay_seconds_total", &limited, "")), None);
+    }
+
     let row = daemon.json("/api/v1/io").as_array().expect("a list").clone();
     let row = row.iter().find(|row| row["container"] == limited.as_str()).expect("a row").clone();
     assert_eq!(row["cgroup_version"], "v1");
     let write = &row["devices"][0]["write"];
     assert_eq!(write["limit_bytes"]["per_second"], LIMIT as u64);
     assert_eq!(write["limit_bytes"]["group"], place.group.join(&limited).to_str().expect("UTF-8"));
+}
+
+/// The kernel's delay accounting, switched on for as long as this lives.
+struct DelayAccounting(Option<String>);
+
+impl DelayAccounting {
+    const SWITCH: &str = "/proc/sys/kernel/task_delayacct";
+
+    fn switch_on() -> Self {
+        let before = std::fs::read_to_string(Self::SWITCH).ok();
+        Self(before.filter(|_| std::fs::write(Self::SWITCH, "1").is_ok()))
+    }
+
+    fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl Drop for DelayAccounting {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let _ = std::fs::write(Self::SWITCH, before);
+        }
+    }
 }
 
 fn name_of(device: &str) -> String {

@@ -53,6 +53,11 @@ pub struct HungFs {
 impl HungFs {
     /// Mounts it on an empty directory. Panics with a clear message where that is not possible.
     pub fn mount(mount_point: &Path) -> Self {
+        Self::with_files(mount_point, 0)
+    }
+
+    /// The same with `more` files of a block each beside `file`: `f0`, `f1`, …
+    pub fn with_files(mount_point: &Path, more: u64) -> Self {
         assert!(
             Path::new("/dev/fuse").exists(),
             "/dev/fuse is missing: this test needs FUSE (modprobe fuse; in a container --device /dev/fuse)"
@@ -60,7 +65,7 @@ impl HungFs {
         let gate = Arc::new(Gate { state: Mutex::new((Mood::Answer, 0)), changed: Condvar::new() });
         let mut config = fuser::Config::default();
         config.mount_options = vec![MountOption::FSName("hungfs".into())];
-        let session = fuser::spawn_mount(Served(Arc::clone(&gate)), mount_point, &config)
+        let session = fuser::spawn_mount(Served(Arc::clone(&gate), more), mount_point, &config)
             .unwrap_or_else(|error| {
                 panic!("cannot mount FUSE on {}: {error}", mount_point.display())
             });
@@ -93,7 +98,10 @@ impl Drop for HungFs {
     }
 }
 
-struct Served(Arc<Gate>);
+struct Served(Arc<Gate>, u64);
+
+/// Inode of `f0`.
+const MORE: u64 = 100;
 
 const NEVER: Duration = Duration::ZERO;
 
@@ -101,7 +109,7 @@ fn attr(ino: u64) -> Option<FileAttr> {
     let (kind, size) = match ino {
         1 | 3 => (FileType::Directory, 4096),
         2 => (FileType::RegularFile, 5),
-        4 => (FileType::RegularFile, 7),
+        4 | MORE.. => (FileType::RegularFile, 7),
         _ => return None,
     };
     Some(FileAttr {
@@ -132,6 +140,10 @@ impl Filesystem for Served {
             (1, Some("file")) => 2,
             (1, Some("dir")) => 3,
             (3, Some("inner")) => 4,
+            (1, Some(name)) => match name.strip_prefix('f').and_then(|n| n.parse::<u64>().ok()) {
+                Some(n) if n < self.1 => MORE + n,
+                _ => return reply.error(Errno::ENOENT),
+            },
             _ => return reply.error(Errno::ENOENT),
         };
         match attr(ino) {
@@ -166,19 +178,17 @@ impl Filesystem for Served {
         if let Err(errno) = self.0.pass() {
             return reply.error(errno);
         }
-        let entries: &[(u64, FileType, &str)] = match u64::from(ino) {
-            1 => &[
-                (1, FileType::Directory, "."),
-                (1, FileType::Directory, ".."),
-                (2, FileType::RegularFile, "file"),
-                (3, FileType::Directory, "dir"),
-            ],
-            _ => &[
-                (3, FileType::Directory, "."),
-                (1, FileType::Directory, ".."),
-                (4, FileType::RegularFile, "inner"),
-            ],
-        };
+        let dots = [(1, FileType::Directory, ".".into()), (1, FileType::Directory, "..".into())];
+        let mut entries: Vec<(u64, FileType, String)> = dots.into();
+        if u64::from(ino) == 1 {
+            entries.push((2, FileType::RegularFile, "file".into()));
+            entries.push((3, FileType::Directory, "dir".into()));
+            let more = (0..self.1).map(|n| (MORE + n, FileType::RegularFile, format!("f{n}")));
+            entries.extend(more);
+        } else {
+            entries[0].0 = 3;
+            entries.push((4, FileType::RegularFile, "inner".into()));
+        }
         for (index, (ino, kind, name)) in entries.iter().enumerate().skip(offset as usize) {
             if reply.add(INodeNo(*ino), index as u64 + 1, *kind, name) {
                 break;

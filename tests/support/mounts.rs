@@ -20,6 +20,21 @@ impl Mounted {
         Self::mount(&args, to)
     }
 
+    /// An overlay of `lower` with `upper` and `work`. `None`, said aloud: this kernel or filesystem
+    /// cannot, or this is not root.
+    pub fn overlay(lower: &Path, upper: &Path, work: &Path, to: &Path) -> Option<Self> {
+        let [lower, upper, work] = [lower, upper, work].map(|path| path.display().to_string());
+        let options = format!("lowerdir={lower},upperdir={upper},workdir={work}");
+        let args = ["-t", "overlay", "-o", &options, "plimsoll-test"];
+        let output = Command::new("mount").args(args).arg(to).output().expect("mount(8) is there");
+        if !output.status.success() {
+            let error = String::from_utf8_lossy(&output.stderr);
+            eprintln!("SKIPPED: no overlay can be mounted here: {error}");
+            return None;
+        }
+        Some(Self(to.to_path_buf()))
+    }
+
     fn mount(args: &[&std::ffi::OsStr], to: &Path) -> Self {
         let output = Command::new("mount").args(args).output().expect("mount(8) is installed");
         let error = String::from_utf8_lossy(&output.stderr);
@@ -38,6 +53,12 @@ impl Drop for Mounted {
     fn drop(&mut self) {
         lazy_umount(&self.0);
     }
+}
+
+/// FUSE filesystems of this machine: those of tests beside this one too.
+pub fn fuse_mounts() -> usize {
+    let table = std::fs::read_to_string("/proc/self/mountinfo").expect("the mount table");
+    table.lines().filter(|line| line.contains(" - fuse")).count()
 }
 
 /// `umount -l`: never waits for anybody.

@@ -62,6 +62,17 @@ pub fn troubled() -> Snapshot {
     snapshot.sandboxes[0].measured.kernel_limit = Some(limit);
     snapshot.filesystems = filesystems();
     snapshot.io = Arc::new(io(&snapshot.sandboxes));
+    snapshot.devices = devices();
+    snapshot.network = network();
+    snapshot.transports = vec![NetworkTransport {
+        address: "10.0.0.5".into(),
+        protocol: "tcp".into(),
+        sockets: 2,
+        connects: Some(4),
+        sends: 7428,
+        receives: 7427,
+        bad_replies: 2,
+    }];
     snapshot.collectors.insert(1, run("mesos_checkpoint", false));
     let mut agent = agent();
     agent.gc_path_removals_pending = Some(14);
@@ -129,6 +140,26 @@ fn volumes() -> Vec<VolumeView> {
     orphan.volume.mounts.clear();
     orphan.volume.created = Some(NOW - 41.0 * 86_400.0);
     orphan.volume.reservation = None;
+    orphan.measured.newest_change = Some(NewestChange {
+        at: NOW - 40.0 * 86_400.0,
+        claimed: NOW + 365.0 * 86_400.0,
+        seen_at: NOW - 90.125,
+    });
+    orphan.open_files = Some(OpenFiles::LookedUp(HeldOpen {
+        by: vec![FileUser {
+            pid: 4711,
+            command: "java".into(),
+            container: "c-node-3".into(),
+            task: "datanode-3".into(),
+            files: 12,
+            deleted: 2,
+            ..FileUser::default()
+        }],
+        processes: 1,
+        files: 12,
+        looked_at: NOW - 30.0,
+        ..HeldOpen::default()
+    }));
     let mut missing = volume("mysql", "binlog", DiskType::Root, "ROOT", 0, Some(20 * GIB));
     missing.state = VolumeState::Missing;
     missing.reason = "The agent claims it, but its directory is gone.".into();
@@ -275,6 +306,7 @@ fn filesystems() -> Vec<FilesystemSample> {
     let mut hung = filesystem("/mnt/nfs", 0, 0);
     hung.device = "filer:/export/home".into();
     hung.fstype = "nfs4".into();
+    hung.device_number = (0, 77);
     hung.remote = true;
     hung.responsive = false;
     hung.usage = None;
@@ -293,6 +325,108 @@ fn filesystems() -> Vec<FilesystemSample> {
         filesystem("/var/lib/mesos", 500 * GIB, 210 * GIB),
     ];
     all.sort_by(|a, b| a.mount_point.cmp(&b.mount_point));
+    all
+}
+
+/// An encrypted logical volume that is one volume's own, and a partition that many share.
+fn devices() -> Vec<FilesystemDevice> {
+    let device = |name: &str, number, kind| Device {
+        number,
+        name: name.into(),
+        kind,
+        mapper: None,
+        logical_volume: None,
+        raid_level: None,
+        backing_file: None,
+        rotational: Some(false),
+    };
+    let mut crypt = device("dm-1", (253, 1), DeviceKind::Crypt);
+    crypt.mapper = Some("ssd1".into());
+    let mut lvm = device("dm-0", (253, 0), DeviceKind::Lvm);
+    lvm.mapper = Some("fast-ssd1".into());
+    lvm.logical_volume = Some(("fast".into(), "ssd1".into()));
+    let disk = device("nvme0n1", (259, 0), DeviceKind::Disk);
+    let io = DeviceCounters {
+        read_bytes: 3 * GIB,
+        written_bytes: 7 * GIB,
+        reads: 30_000,
+        writes: 70_000,
+        read_seconds: 12.5,
+        write_seconds: 80.25,
+        busy_seconds: 60.0,
+        weighted_seconds: 93.5,
+        in_flight: 2,
+    };
+    let own = |mount_point: &str, layers: Vec<Device>| FilesystemDevice {
+        mount_point: mount_point.into(),
+        disks: vec![layers.len() - 1],
+        layers,
+        io: Some(io),
+        subjects: 1,
+    };
+    let partition = device("nvme0n1p2", (259, 2), DeviceKind::Partition);
+    let mut shared = own("/var/lib/mesos", vec![partition, disk.clone()]);
+    shared.subjects = 9;
+    vec![own("/mnt/ssd0", vec![crypt, lvm, disk]), shared]
+}
+
+/// An NFS export that hangs, a FUSE mount of one container, and a share that lost its server.
+fn network() -> Vec<NetworkFilesystem> {
+    let named = |server: &str, export: &str, mount_point: &str, fstype: &str| NetworkFilesystem {
+        key: NetworkKey {
+            server: server.into(),
+            export: export.into(),
+            mount_point: mount_point.into(),
+        },
+        fstype: fstype.into(),
+        device_number: (0, 77),
+        ..NetworkFilesystem::default()
+    };
+    let operation = |requests: u64, millis: u64| OperationStats {
+        requests,
+        errors: Some(requests / 100),
+        retransmissions: Some(3),
+        timeouts: Some(1),
+        queue_seconds: Some(millis as f64 / 1e4),
+        response_seconds: Some(millis as f64 / 2e3),
+        execute_seconds: Some(millis as f64 / 1e3),
+    };
+    let mut nfs = named("filer", "/export/home", "/mnt/nfs", "nfs4");
+    nfs.version = "4.2".into();
+    nfs.protocol = "tcp".into();
+    nfs.address = "10.0.0.5".into();
+    nfs.mounts = 3;
+    nfs.responsive = Some(false);
+    nfs.age_seconds = Some(86_400);
+    nfs.read_bytes = Some(40 * GIB);
+    nfs.written_bytes = Some(9 * GIB);
+    nfs.application_read = Some(BytesMoved { buffered: 60 * GIB, direct: GIB });
+    nfs.application_written = Some(BytesMoved { buffered: 8 * GIB, direct: GIB });
+    nfs.operations = BTreeMap::from([
+        ("READ".into(), operation(41_000, 80_000)),
+        ("WRITE".into(), operation(9_300, 150_250)),
+        (SESSION.into(), operation(1_200, 999)),
+    ]);
+    nfs.users = vec![MountUser {
+        source: "mesos".into(),
+        framework: "3d1f2c66-hdfs-0001".into(),
+        executor: "datanode-0".into(),
+        container: "c-datanode-0".into(),
+    }];
+    nfs.volumes = vec![VolumeKey {
+        source: SourceKind::Mesos,
+        role: String::new(),
+        volume: "/mnt/nfs/home".into(),
+        disk: "HOST_PATH".into(),
+    }];
+    let mut fuse = named("host<b>", "/srv\n", "c-job-1:/data \"x\"", "fuse.sshfs");
+    fuse.waiting = Some(4);
+    let mut share = named("nas", "media", "/mnt/media", "cifs");
+    share.disconnected = Some(true);
+    share.responsive = Some(true);
+    share.mounts = 1;
+    let mut all = vec![nfs, fuse, share];
+    all.sort_by(|a, b| a.key.cmp(&b.key));
     all
 }
 
@@ -376,7 +510,7 @@ pub fn volume(
             disk_type,
             path: Some(path),
             presence: Presence::Present,
-            own_filesystem: false,
+            own_filesystem: disk_type == DiskType::Mount,
             principal: Some(format!("{role}-principal")),
             reservation: Some(ReservationKind::Dynamic),
             shared: false,
@@ -401,6 +535,7 @@ pub fn volume(
         measured: measured(used),
         growth: growth(FullBy::Quota),
         history: history(used, quota),
+        open_files: None,
         filesystem: Some(root.into()),
     }
 }
@@ -501,6 +636,11 @@ fn measured(used: u64) -> Measured {
         }),
         failure: None,
         kernel_limit: None,
+        newest_change: Some(NewestChange {
+            at: NOW - 600.0,
+            claimed: NOW - 600.0,
+            seen_at: NOW - 90.125,
+        }),
     }
 }
 

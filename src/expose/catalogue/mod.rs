@@ -4,9 +4,11 @@
 //! reference page, the lint and the "nothing undeclared, nothing unused" test derive from it.
 
 pub mod agent;
+pub mod device;
 pub mod filesystem;
 pub mod finding;
 pub mod io;
+pub mod network;
 pub mod own;
 mod reference;
 pub mod sandbox;
@@ -75,10 +77,12 @@ pub struct Group {
 }
 
 /// Every group.
-pub static GROUPS: [&Group; 7] = [
+pub static GROUPS: [&Group; 9] = [
     &volume::GROUP,
     &sandbox::GROUP,
     &filesystem::GROUP,
+    &device::GROUP,
+    &network::GROUP,
     &io::GROUP,
     &agent::GROUP,
     &finding::GROUP,

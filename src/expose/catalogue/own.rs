@@ -37,11 +37,13 @@ families! {
     USAGE_REMEMBERED_BYTES = Gauge "plimsoll_usage_remembered_bytes", Some("bytes"), &[], [], ONE,
         "Memory that is taken by what is remembered of trees between full passes.";
     USAGE_REMEMBERED_SUBJECTS = Gauge "plimsoll_usage_remembered_subjects", None, &[], [], ONE,
-        "Subjects of which a tree is remembered. None while the budget is enough for full passes alone.";
+        "Subjects of which a tree is remembered, so that refreshes can go between full passes.";
     USAGE_UNREMEMBERED_SUBJECTS = Gauge "plimsoll_usage_unremembered_subjects", None, &[], [], ONE,
         "Subjects that are measured by full passes only because their tree found no room in usage.memory, or          cannot be remembered.";
+    USAGE_BOUND_CHECKED = Counter "plimsoll_usage_bound_checked_total", None, &[], [], ONE,
+        "Full passes that found by how much an incremental value before them was off.";
     USAGE_BOUND_EXCEEDED = Counter "plimsoll_usage_bound_exceeded_total", None, &[], [], ONE,
-        "Full passes that found more missed by incremental values than their published error bound.";
+        "Full passes that found an incremental value before them further off than its published error bound.";
     BUILD_INFO = Info "plimsoll_build_info", None, &[], ["version", "revision", "rustversion"], ONE,
         "The running build.";
     PROCESS_CPU = Counter "process_cpu_seconds_total", Some("seconds"), &[], [], ONE,

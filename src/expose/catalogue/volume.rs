@@ -50,6 +50,13 @@ families! {
     CREATED = Gauge "plimsoll_volume_created_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_VOLUME,
         "When the directory was made; on filesystems that do not keep that, when an entry was last added to \
          or removed from it.";
+    NEWEST_CHANGE = Gauge "plimsoll_volume_newest_change_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_VOLUME,
+        "When anything in the volume was last changed: over all its inodes the newest modification time that \
+         can be true, which is one no later than the inode's change time. Read with the other values of a walk. \
+         No series before the first one.";
+    OPEN_FILES = Gauge "plimsoll_volume_open_files", None, IDENTITY, [], "one per volume that nobody claims",
+        "Files in the volume that processes have open or mapped. Only looked up where nobody claims the volume; \
+         no series where not all processes could be looked into.";
     ERROR_BOUND_BYTES = Gauge "plimsoll_volume_error_bound_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,
         "By how much plimsoll_volume_used_bytes may be off: 0 when the value is exact, and for the method \
          incremental an estimate from what full passes found to have been missed before. Measured on \

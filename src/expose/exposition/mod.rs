@@ -105,6 +105,20 @@ impl Encoder {
         self.out.push(b'\n');
     }
 
+    /// A sample with a whole number, and one label more than its subject's.
+    pub fn u64_with(&mut self, labels: Labels<'_>, name: &str, label: &str, value: u64) {
+        self.start_with(labels, name, label);
+        number::push_u64(&mut self.out, value);
+        self.out.push(b'\n');
+    }
+
+    /// A sample with any number, and one label more than its subject's.
+    pub fn f64_with(&mut self, labels: Labels<'_>, name: &str, label: &str, value: f64) {
+        self.start_with(labels, name, label);
+        number::push_f64(&mut self.out, value);
+        self.out.push(b'\n');
+    }
+
     /// A sample with any number.
     pub fn f64(&mut self, labels: Labels<'_>, value: f64) {
         self.start(labels);
@@ -172,6 +186,16 @@ impl Encoder {
         } else {
             self.out.extend_from_slice(b"} ");
         }
+    }
+
+    /// The same with one label more.
+    fn start_with(&mut self, labels: Labels<'_>, name: &str, label: &str) {
+        self.open(labels);
+        if !labels.0.is_empty() {
+            self.out.push(b',');
+        }
+        labels::push_pair(&mut self.out, name, label);
+        self.out.extend_from_slice(b"} ");
     }
 
     /// Name, opening brace, labels.

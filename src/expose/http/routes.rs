@@ -3,11 +3,11 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
-    VARY,
+    LAST_MODIFIED, VARY,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 
@@ -15,6 +15,7 @@ use super::body::Chunks;
 use super::{AppState, Site, negotiate};
 use crate::expose::api::Resource;
 use crate::expose::{rendered, status};
+use crate::model::Timestamp;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -95,14 +96,23 @@ async fn data(
     let made = off_the_loop(move || {
         let rendered =
             worker.cache.of(worker.snapshot.load_full(), worker.max_series.load(Ordering::Relaxed));
-        match resource {
-            Some(resource) => rendered.api(resource, gzip).map_err(|error| error.to_string()),
-            None => Ok(rendered.metrics(format, gzip, &worker.telemetry)),
-        }
+        let chunks = match resource {
+            Some(resource) => rendered.api(resource, gzip).map_err(|error| error.to_string())?,
+            None => rendered.metrics(format, gzip, &worker.telemetry),
+        };
+        let snapshot = rendered.snapshot();
+        Ok((chunks, snapshot.ready.then_some(snapshot.taken_at)))
     })
     .await;
     match made {
-        Ok(chunks) => reply(content_type, gzip, chunks.into()),
+        Ok((chunks, taken_at)) => {
+            let mut response = reply(content_type, gzip, chunks.into());
+            // When the snapshot was made; the answer itself holds the times of its values.
+            if let Some(time) = taken_at.filter(|_| resource.is_some()).and_then(http_date) {
+                response.headers_mut().insert(LAST_MODIFIED, time);
+            }
+            response
+        }
         Err(error) => {
             text(StatusCode::INTERNAL_SERVER_ERROR, format!("Making this answer failed: {error}\n"))
         }
@@ -198,6 +208,11 @@ pub fn text(status: StatusCode, message: String) -> Response<Chunks> {
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
     response
+}
+
+fn http_date(time: Timestamp) -> Option<HeaderValue> {
+    let time = UNIX_EPOCH + Duration::try_from_secs_f64(time).ok()?;
+    HeaderValue::try_from(httpdate::fmt_http_date(time)).ok()
 }
 
 fn reply(content_type: &'static str, gzip: bool, body: Chunks) -> Response<Chunks> {

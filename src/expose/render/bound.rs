@@ -11,7 +11,7 @@ use crate::model::{
 };
 
 /// Series of one volume within its quota, beside those of its holders, when every value is known.
-const VOLUME_SERIES: usize = 23;
+const VOLUME_SERIES: usize = 24;
 /// Series of one live sandbox within its quota.
 const SANDBOX_SERIES: usize = 15;
 /// Series more for a subject that the kernel itself limits.
@@ -78,6 +78,7 @@ pub(super) struct Plan<'a> {
     pub(super) folded_volumes: Folded,
     pub(super) folded_sandboxes: Folded,
     pub(super) folded_nested: Folded,
+    pub(super) network: super::network::Plan<'a>,
     /// How many were folded.
     pub(super) dropped: usize,
 }
@@ -108,7 +109,11 @@ impl<'a> Plan<'a> {
         // The I/O of a nested container is in its parent's.
         candidates.extend(snapshot.io.iter().filter(|io| !io.nested).map(Candidate::Io));
         plan.fold_frameworks(max_series / 4);
+        plan.network = super::network::Plan::new(snapshot, max_series / 4);
+        plan.dropped += plan.network.dropped;
         let fixed = snapshot.filesystems.len() * FILESYSTEM_SERIES
+            + super::devices::series(snapshot)
+            + plan.network.series
             + plan.finished.len() * FINISHED_SERIES
             + snapshot.collectors.len() * COLLECTOR_SERIES
             + snapshot.inventory.agent.as_ref().map_or(0, super::agent::series)
@@ -116,13 +121,14 @@ impl<'a> Plan<'a> {
             + snapshot.findings.len().min(super::findings::MAX_FINDINGS)
             + GC_SERIES
             + OWN_SERIES;
-        let wanted: usize = candidates.iter().map(Candidate::cost).sum();
+        let devices = !snapshot.devices.is_empty();
+        let wanted: usize = candidates.iter().map(|candidate| candidate.cost(devices)).sum();
         let bounded = fixed + wanted > max_series;
         if bounded {
             candidates.sort_by_cached_key(Candidate::rank);
             let mut room = max_series.saturating_sub(fixed + OTHER_SERIES);
             candidates.retain(|candidate| {
-                let cost = candidate.cost();
+                let cost = candidate.cost(devices);
                 if cost <= room {
                     room -= cost;
                     return true;
@@ -206,13 +212,16 @@ impl<'a> Plan<'a> {
 type Rank = (bool, u8, Reverse<u32>);
 
 impl Candidate<'_> {
-    fn cost(&self) -> usize {
+    /// Its series; `devices`: what lies below filesystems is known.
+    fn cost(&self, devices: bool) -> usize {
         let limits = |measured: &Measured| measured.kernel_limit.map_or(0, |_| LIMIT_SERIES);
         match self {
             Self::Volume(view) => {
                 let over = usize::from(view.history.over_quota_since.is_some());
+                let below = if devices { super::devices::series_of(view) } else { 0 };
                 let labels = view.volume.engine.as_ref().map_or(0, |engine| engine.labels.len());
-                VOLUME_SERIES + over + labels + view.volume.holders.len() + limits(&view.measured)
+                let more = over + below + labels + limits(&view.measured);
+                VOLUME_SERIES + more + view.volume.holders.len()
             }
             Self::Sandbox(view) => {
                 let labels = view.sandbox.engine.as_ref().map_or(0, |engine| engine.labels.len());

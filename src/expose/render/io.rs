@@ -92,7 +92,8 @@ pub(super) fn write(encoder: &mut Encoder, containers: &[&ContainerIo]) {
             }
         }
     }
-    let pressures: [(&Family, fn(&IoPressure) -> f64); 2] = [
+    type Seconds = fn(&IoPressure) -> f64;
+    let pressures: [(&Family, Seconds); 2] = [
         (&PRESSURE_SOME, |pressure| pressure.some_seconds),
         (&PRESSURE_FULL, |pressure| pressure.full_seconds),
     ];

@@ -2,9 +2,11 @@
 
 mod agent;
 mod bound;
+mod devices;
 mod filesystems;
 mod findings;
 mod io;
+mod network;
 mod sandboxes;
 mod volumes;
 
@@ -51,6 +53,8 @@ pub fn render_into(
     volumes::write(&mut encoder, snapshot, &plan);
     sandboxes::write(&mut encoder, &plan);
     filesystems::write(&mut encoder, snapshot);
+    devices::write(&mut encoder, snapshot, &plan);
+    network::write(&mut encoder, &plan.network);
     io::write(&mut encoder, &plan.io);
     if let Some(found) = &snapshot.inventory.agent {
         agent::write(&mut encoder, found);

@@ -4,12 +4,12 @@ use super::bound::{Filesystems, Folded, Plan};
 use crate::expose::catalogue::volume::{
     APPARENT_BYTES, AVAILABLE_BYTES, CREATED, ERROR_BOUND_BYTES, FILES, FULL_AT, GROWTH,
     HOLDER_INFO, HOLDERS, INFO, KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, LABEL_INFO, LAST_USED,
-    MEASURE_FAILED, MEASURED, MOUNTS, OVER_QUOTA_BYTES, OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES,
-    STATE, USED_BYTES,
+    MEASURE_FAILED, MEASURED, MOUNTS, NEWEST_CHANGE, OPEN_FILES, OVER_QUOTA_BYTES,
+    OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES, STATE, USED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::display_or_empty;
-use crate::model::{Snapshot, VolumeState, VolumeView};
+use crate::model::{OpenFiles, Snapshot, VolumeState, VolumeView};
 
 const OTHER: Labels<'static> =
     Labels::literal(r#"source="other",role="other",volume="other",disk="other""#);
@@ -125,6 +125,18 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
     for (labels, view) in each() {
         if let Some(created) = view.volume.created {
             encoder.timestamp(labels, created);
+        }
+    }
+    encoder.family(&NEWEST_CHANGE);
+    for (labels, view) in each() {
+        if let Some(newest) = &view.measured.newest_change {
+            encoder.timestamp(labels, newest.at);
+        }
+    }
+    encoder.family(&OPEN_FILES);
+    for (labels, view) in each() {
+        if let Some(files) = view.open_files.as_ref().and_then(OpenFiles::files) {
+            encoder.u64(labels, files);
         }
     }
     encoder.family(&ERROR_BOUND_BYTES);

@@ -2,6 +2,7 @@
 //! those of the metrics; what is absent is `null`.
 
 mod agent;
+mod device;
 mod finding;
 mod io;
 mod order;
@@ -19,10 +20,11 @@ use crate::model::{
 };
 
 pub use agent::{AgentRow, PersistentDiskRow, ResourceRow};
+pub use device::{FilesystemDeviceRow, LayerRow};
 pub use finding::FindingRow;
 pub use io::{DeviceRow, IoRow, io};
 pub use order::{sandboxes_by_what_matters, volumes_by_what_matters};
-pub use orphan::OrphanRow;
+pub use orphan::{FileUserRow, OrphanRow};
 pub use sandbox::{SandboxRow, TaskRow};
 pub use volume::{HolderRow, MountRow, VolumeRow};
 
@@ -155,6 +157,11 @@ pub fn sandboxes(snapshot: &Snapshot) -> Vec<SandboxRow<'_>> {
 /// Every filesystem, sorted by mount point.
 pub fn filesystems(snapshot: &Snapshot) -> Vec<FilesystemRow<'_>> {
     snapshot.filesystems.iter().map(FilesystemRow::from).collect()
+}
+
+/// What lies below each filesystem, sorted by mount point.
+pub fn devices(snapshot: &Snapshot) -> Vec<FilesystemDeviceRow<'_>> {
+    snapshot.devices.iter().map(FilesystemDeviceRow::from).collect()
 }
 
 /// The agent, when there is one.

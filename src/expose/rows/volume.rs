@@ -76,6 +76,8 @@ pub struct VolumeRow<'a> {
     pub filesystem: Option<Cow<'a, str>>,
     /// When the directory was made.
     pub created_timestamp_seconds: Option<f64>,
+    /// When anything in it was last changed, as far as that can be true.
+    pub newest_change_timestamp_seconds: Option<f64>,
     /// When the last whole measurement ended.
     pub measured_timestamp_seconds: Option<f64>,
     /// The newest attempt to measure it failed.
@@ -185,6 +187,7 @@ impl<'a> VolumeRow<'a> {
         "method",
         "filesystem",
         "created_timestamp_seconds",
+        "newest_change_timestamp_seconds",
         "measured_timestamp_seconds",
         "measure_failed",
         "measure_error",
@@ -238,6 +241,7 @@ impl<'a> VolumeRow<'a> {
             method: sample.map(|sample| sample.method.as_str()),
             filesystem: view.filesystem.as_deref().map(display),
             created_timestamp_seconds: volume.created,
+            newest_change_timestamp_seconds: view.measured.newest_change.map(|newest| newest.at),
             measured_timestamp_seconds: sample.map(|sample| sample.measured_at),
             measure_failed: failure.is_some(),
             measure_error: failure.map(|failure| failure.message.as_str()),

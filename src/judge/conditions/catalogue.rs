@@ -1,9 +1,9 @@
 //! The list of all conditions.
 
-use super::{Condition, growth, host, io, subjects};
+use super::{Condition, growth, host, io, network, subjects};
 
 /// Every condition, in the order of the runbook.
-pub static ALL: [&Condition; 42] = [
+pub static ALL: [&Condition; 45] = [
     &subjects::VOLUME_NEAR_QUOTA,
     &subjects::VOLUME_OVER_QUOTA,
     &subjects::VOLUME_OVER_QUOTA_UNENFORCED,
@@ -38,6 +38,9 @@ pub static ALL: [&Condition; 42] = [
     &host::FILESYSTEM_OVERCOMMITTED,
     &host::FILESYSTEM_READONLY,
     &host::FILESYSTEM_UNRESPONSIVE,
+    &network::NETWORK_STORAGE_UNRESPONSIVE,
+    &network::NETWORK_STORAGE_SLOW,
+    &network::NETWORK_STORAGE_RETRANSMITTING,
     &host::AGENT_DOWN,
     &host::AGENT_RECOVERING,
     &host::GC_BEHIND,

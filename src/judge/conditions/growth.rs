@@ -16,12 +16,10 @@ pub static VOLUME_FILLS_SOON: Condition = Condition {
     description: "Volume {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} is \
           full in {{ $value | humanizeDuration }}, at the pace seen.",
     expr: Some(
-        "(plimsoll_volume_full_timestamp_seconds - time() <= $threshold > $fills_now) and on \
-        (job, instance, source, role, volume, disk) (plimsoll_volume_used_bytes / \
-        (plimsoll_volume_quota_bytes > 0) < 1) unless on (job, instance, source, role, \
-        volume, disk) (plimsoll_volume_full_timestamp_seconds * on (job, instance, source, \
-        role, volume, disk) group_left (filesystem) plimsoll_volume_info == on (job, \
-        instance, filesystem) group_left () \
+        "(plimsoll_volume_full_timestamp_seconds - time() <= $threshold) unless on (job, \
+        instance, source, role, volume, disk) (plimsoll_volume_full_timestamp_seconds * on \
+        (job, instance, source, role, volume, disk) group_left (filesystem) \
+        plimsoll_volume_info == on (job, instance, filesystem) group_left () \
         label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
         \"mount_point\", \"(.*)\"))",
     ),
@@ -48,12 +46,10 @@ pub static VOLUME_FILLS_NOW: Condition = Condition {
     description: "Volume {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} is \
           full in {{ $value | humanizeDuration }}, at the pace seen.",
     expr: Some(
-        "(plimsoll_volume_full_timestamp_seconds - time() <= $threshold) and on (job, \
-        instance, source, role, volume, disk) (plimsoll_volume_used_bytes / \
-        (plimsoll_volume_quota_bytes > 0) < 1) unless on (job, instance, source, role, \
-        volume, disk) (plimsoll_volume_full_timestamp_seconds * on (job, instance, source, \
-        role, volume, disk) group_left (filesystem) plimsoll_volume_info == on (job, \
-        instance, filesystem) group_left () \
+        "(plimsoll_volume_full_timestamp_seconds - time() <= $threshold) unless on (job, \
+        instance, source, role, volume, disk) (plimsoll_volume_full_timestamp_seconds * on \
+        (job, instance, source, role, volume, disk) group_left (filesystem) \
+        plimsoll_volume_info == on (job, instance, filesystem) group_left () \
         label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
         \"mount_point\", \"(.*)\"))",
     ),
@@ -80,14 +76,12 @@ pub static SANDBOX_FILLS_SOON: Condition = Condition {
     description: "The sandbox of {{ $labels.executor }} (container {{ $labels.container }}) \
           is full in {{ $value | humanizeDuration }}, at the pace seen.",
     expr: Some(
-        "(plimsoll_sandbox_full_timestamp_seconds - time() <= $threshold > $fills_now) and on \
-        (job, instance, source, framework, executor, container) (plimsoll_sandbox_used_bytes \
-        / (plimsoll_sandbox_quota_bytes > 0) < 1) and on (job, instance, source, framework, \
-        executor, container) plimsoll_sandbox_info{enforcement!~\"none|accounting\"} unless \
-        on (job, instance, source, framework, executor, container) \
-        (plimsoll_sandbox_full_timestamp_seconds * on (job, instance, source, framework, \
-        executor, container) group_left (filesystem) plimsoll_sandbox_info == on (job, \
-        instance, filesystem) group_left () \
+        "(plimsoll_sandbox_full_timestamp_seconds - time() <= $threshold) and on (job, \
+        instance, source, framework, executor, container) \
+        plimsoll_sandbox_info{enforcement!~\"none|accounting\"} unless on (job, instance, \
+        source, framework, executor, container) (plimsoll_sandbox_full_timestamp_seconds * on \
+        (job, instance, source, framework, executor, container) group_left (filesystem) \
+        plimsoll_sandbox_info == on (job, instance, filesystem) group_left () \
         label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
         \"mount_point\", \"(.*)\"))",
     ),
@@ -115,13 +109,11 @@ pub static SANDBOX_FILLS_NOW: Condition = Condition {
           is full in {{ $value | humanizeDuration }}, at the pace seen.",
     expr: Some(
         "(plimsoll_sandbox_full_timestamp_seconds - time() <= $threshold) and on (job, \
-        instance, source, framework, executor, container) (plimsoll_sandbox_used_bytes / \
-        (plimsoll_sandbox_quota_bytes > 0) < 1) and on (job, instance, source, framework, \
-        executor, container) plimsoll_sandbox_info{enforcement!~\"none|accounting\"} unless \
-        on (job, instance, source, framework, executor, container) \
-        (plimsoll_sandbox_full_timestamp_seconds * on (job, instance, source, framework, \
-        executor, container) group_left (filesystem) plimsoll_sandbox_info == on (job, \
-        instance, filesystem) group_left () \
+        instance, source, framework, executor, container) \
+        plimsoll_sandbox_info{enforcement!~\"none|accounting\"} unless on (job, instance, \
+        source, framework, executor, container) (plimsoll_sandbox_full_timestamp_seconds * on \
+        (job, instance, source, framework, executor, container) group_left (filesystem) \
+        plimsoll_sandbox_info == on (job, instance, filesystem) group_left () \
         label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
         \"mount_point\", \"(.*)\"))",
     ),
@@ -148,11 +140,8 @@ pub static FILESYSTEM_FILLS_SOON: Condition = Condition {
     description: "Filesystem {{ $labels.mount_point }} is full in {{ $value | \
           humanizeDuration }}, at the pace seen.",
     expr: Some(
-        "(plimsoll_filesystem_full_timestamp_seconds - time() <= $threshold > $fills_now) \
-        unless on (job, instance, mount_point) (1 - plimsoll_filesystem_available_bytes / \
-        (plimsoll_filesystem_size_bytes - plimsoll_filesystem_free_bytes + \
-        plimsoll_filesystem_available_bytes) >= $filesystem_full) unless on (job, instance, \
-        mount_point) plimsoll_filesystem_responsive == 0",
+        "(plimsoll_filesystem_full_timestamp_seconds - time() <= $threshold) unless on (job, \
+        instance, mount_point) plimsoll_filesystem_responsive == 0",
     ),
     meaning: "At the pace seen, ordinary users can write no more within the time: writes of \
           every tenant then fail with ENOSPC, whatever their quota. A prediction is only made \
@@ -178,10 +167,7 @@ pub static FILESYSTEM_FILLS_NOW: Condition = Condition {
           humanizeDuration }}, at the pace seen.",
     expr: Some(
         "(plimsoll_filesystem_full_timestamp_seconds - time() <= $threshold) unless on (job, \
-        instance, mount_point) (1 - plimsoll_filesystem_available_bytes / \
-        (plimsoll_filesystem_size_bytes - plimsoll_filesystem_free_bytes + \
-        plimsoll_filesystem_available_bytes) >= $filesystem_full) unless on (job, instance, \
-        mount_point) plimsoll_filesystem_responsive == 0",
+        instance, mount_point) plimsoll_filesystem_responsive == 0",
     ),
     meaning: "At the pace seen, ordinary users can write no more within the time: writes of \
           every tenant then fail with ENOSPC, whatever their quota. A prediction is only made \

@@ -18,7 +18,7 @@ pub static FILESYSTEM_FILLING: Condition = Condition {
     expr: Some(
         "1 - plimsoll_filesystem_available_bytes / (plimsoll_filesystem_size_bytes - \
         plimsoll_filesystem_free_bytes + plimsoll_filesystem_available_bytes) >= \
-        $threshold < $filesystem_full",
+        $threshold",
     ),
     meaning: "Most of the bytes ordinary users can have are used (as `df` counts). The agent \
           shortens the life of finished sandboxes as its own filesystem fills.",
@@ -66,7 +66,7 @@ pub static FILESYSTEM_INODES_LOW: Condition = Condition {
           its inodes.",
     expr: Some(
         "1 - plimsoll_filesystem_files_free / (plimsoll_filesystem_files > 0) >= \
-        $threshold < $filesystem_inodes_exhausted",
+        $threshold",
     ),
     meaning: "Most of the inodes are used: many small files. When they are gone no file can \
           be made, however many bytes are free.",
@@ -160,7 +160,10 @@ pub static FILESYSTEM_UNRESPONSIVE: Condition = Condition {
     hold_seconds: 30.0,
     summary: "Filesystem does not answer",
     description: "Filesystem {{ $labels.mount_point }} does not answer.",
-    expr: Some("plimsoll_filesystem_responsive == 0"),
+    expr: Some(
+        "plimsoll_filesystem_responsive == 0 unless on (job, instance, mount_point) \
+        plimsoll_network_filesystem_responsive",
+    ),
     meaning: "A call into the mount did not come back within `filesystems.timeout`. Tasks \
           that touch it hang and cannot be killed. Plimsoll shows its last values and \
           waits with one thread at most.",

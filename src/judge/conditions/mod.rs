@@ -7,8 +7,10 @@ mod catalogue;
 mod growth;
 mod host;
 mod io;
+mod network;
 mod promql;
 mod runbook;
+mod stages;
 mod subjects;
 mod thresholds;
 
@@ -16,6 +18,7 @@ pub use catalogue::{all, find};
 pub use growth::*;
 pub use host::*;
 pub use io::*;
+pub use network::*;
 pub use runbook::runbook_markdown;
 pub use subjects::*;
 pub use thresholds::{Thresholds, Unit};
@@ -52,8 +55,7 @@ pub struct Condition {
     pub summary: &'static str,
     /// One sentence for an alert, a template over the labels of the subject.
     pub description: &'static str,
-    /// The same in PromQL; absent where no metric tells it. `$threshold` stands for the threshold,
-    /// `$` and a key of [`Thresholds`] for that of another condition.
+    /// The same in PromQL; absent where no metric tells it. `$threshold` stands for the threshold.
     pub expr: Option<&'static str>,
     /// What it means.
     pub meaning: &'static str,

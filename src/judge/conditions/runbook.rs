@@ -49,6 +49,7 @@ fn section(page: &mut String, condition: &Condition) {
         let value = Thresholds::default().get(threshold.key).unwrap_or_default();
         let number = |value: f64| match threshold.unit {
             Unit::Ratio => format!("{:.0} %", value * 100.0),
+            Unit::Seconds | Unit::Within if value.fract() > 0.0 => format!("{value}s"),
             Unit::Seconds | Unit::Within => spoken(value),
         };
         let _ = write!(
@@ -63,12 +64,17 @@ fn section(page: &mut String, condition: &Condition) {
     if condition.hold_seconds > 0.0 {
         let _ = write!(facts, " · held for {}", spoken(condition.hold_seconds));
     }
+    if !condition.gives_way_to().is_empty() {
+        let names = condition.gives_way_to().iter().map(|further| format!("`{}`", further.id));
+        let names: Vec<String> = names.collect();
+        let _ = write!(facts, " · gives way to {}", names.join(", "));
+    }
     let _ = write!(
         page,
         "\n## {}\n\n{}.\n\n{facts}\n\n**What it means.** {}\n\n**How to check.** {}\n\n**What to do.** {}\n",
         condition.alert, condition.summary, condition.meaning, condition.check, condition.action,
     );
-    if let Some(expr) = condition.expr {
+    if let Some(expr) = condition.expression() {
         let _ = write!(page, "\n```promql\n{expr}\n```\n");
     }
 }

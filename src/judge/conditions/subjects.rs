@@ -17,7 +17,7 @@ pub static VOLUME_NEAR_QUOTA: Condition = Condition {
           $value | humanizePercentage }} of its quota.",
     expr: Some(
         "plimsoll_volume_used_bytes{source!=\"other\"} / (plimsoll_volume_quota_bytes > 0) >= \
-        $threshold < 1",
+        $threshold",
     ),
     meaning: "The volume holds most of the bytes it was created with. What happens past them \
           depends on its enforcement, which the finding names: the task is killed, its \
@@ -104,13 +104,13 @@ pub static VOLUME_ORPHANED: Condition = Condition {
           agent's list of volumes, read whole, does not know it. It stayed so for \
           `orphans.grace`. Nothing will ever remove it: it takes space of everybody \
           else, or it is the only copy of something somebody misses.",
-    check: "`plimsoll orphans` shows bytes, files, age, the newest change and whether \
-          something still mounts it. Look who wrote it last (owner of the files, role in \
-          the path) before anything else.",
+    check: "`plimsoll orphans` shows bytes, files, age, the newest change, whether something still \
+          mounts it and which processes hold files in it open. Look who wrote it last (owner of the \
+          files, role in the path) before anything else.",
     action: "To keep it: reserve disk for the role and create a volume with the same id on \
           the same disk; the agent takes the directory over with its data. To drop it: \
           do the same, then destroy that volume, so that the agent removes the data \
-          itself. Only a directory that nothing mounts may be removed by hand, by \
+          itself. Only a directory that nothing mounts or holds open may be removed by hand, by \
           someone who is sure.",
     next: "See plimsoll orphans for the exact call that takes it back or drops it.",
 };
@@ -303,7 +303,7 @@ pub static SANDBOX_NEAR_QUOTA: Condition = Condition {
     description: "The sandbox of {{ $labels.executor }} (container {{ $labels.container }}) \
           holds {{ $value | humanizePercentage }} of its quota.",
     expr: Some(
-        "plimsoll_sandbox_used_bytes / (plimsoll_sandbox_quota_bytes > 0) >= $threshold < 1 \
+        "plimsoll_sandbox_used_bytes / (plimsoll_sandbox_quota_bytes > 0) >= $threshold \
         and on (job, instance, source, framework, executor, container) \
         plimsoll_sandbox_info{enforcement!~\"none|accounting\"}",
     ),

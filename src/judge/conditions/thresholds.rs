@@ -45,6 +45,10 @@ pub struct Thresholds {
     pub fills_soon: f64,
     /// Seconds until something is full: critical.
     pub fills_now: f64,
+    /// Mean seconds of a network filesystem's requests.
+    pub network_storage_slow: f64,
+    /// Part of a network filesystem's requests that were sent again.
+    pub network_storage_retransmitting: f64,
 }
 
 impl Default for Thresholds {
@@ -64,13 +68,15 @@ impl Default for Thresholds {
             gc_behind: 3_600.0,
             fills_soon: 86_400.0,
             fills_now: 14_400.0,
+            network_storage_slow: 1.0,
+            network_storage_retransmitting: 0.05,
         }
     }
 }
 
 impl Thresholds {
     /// Every key with its value and unit.
-    pub fn list(&self) -> [(&'static str, f64, Unit); 14] {
+    pub fn list(&self) -> [(&'static str, f64, Unit); 16] {
         [
             ("volume_near_quota", self.volume_near_quota, Unit::Ratio),
             ("sandbox_near_quota", self.sandbox_near_quota, Unit::Ratio),
@@ -86,6 +92,8 @@ impl Thresholds {
             ("gc_behind", self.gc_behind, Unit::Seconds),
             ("fills_soon", self.fills_soon, Unit::Within),
             ("fills_now", self.fills_now, Unit::Within),
+            ("network_storage_slow", self.network_storage_slow, Unit::Seconds),
+            ("network_storage_retransmitting", self.network_storage_retransmitting, Unit::Ratio),
         ]
     }
 
@@ -106,6 +114,8 @@ impl Thresholds {
             "gc_behind" => &mut self.gc_behind,
             "fills_soon" => &mut self.fills_soon,
             "fills_now" => &mut self.fills_now,
+            "network_storage_slow" => &mut self.network_storage_slow,
+            "network_storage_retransmitting" => &mut self.network_storage_retransmitting,
             _ => return None,
         })
     }

@@ -6,7 +6,7 @@ use crate::model::{FindingSubject, FullBy, Growth};
 
 use super::{Candidate, Facts, Strength, limit};
 
-/// A warning, and the critical condition it gives way to.
+/// A warning, and the critical condition that comes after it.
 pub(super) type Stages = [&'static Condition; 2];
 
 pub(super) const VOLUME: Stages = [&conditions::VOLUME_FILLS_SOON, &conditions::VOLUME_FILLS_NOW];
@@ -47,13 +47,9 @@ pub(super) fn fills(
         let candidate = Candidate::new(condition, subject(), reason.clone());
         found.push(Candidate { strength, ..candidate });
     };
-    let now = held(critical);
-    if let Some(strength) = now {
-        tell(critical, strength);
-    }
-    if now != Some(Strength::Holds)
-        && let Some(strength) = held(soon)
-    {
-        tell(soon, strength);
+    for condition in [critical, soon] {
+        if let Some(strength) = held(condition) {
+            tell(condition, strength);
+        }
     }
 }

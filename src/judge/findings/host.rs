@@ -6,14 +6,20 @@ use crate::judge::{spoken, spoken_bytes};
 use crate::model::{FilesystemSample, FindingSubject, FullBy, SourceHealth, SubjectKind};
 
 use super::growth::{self, fills};
-use super::{Candidate, Facts, Strength, limit, percent, strength, subject};
+use super::{Candidate, Facts, limit, percent, strength, subject};
 
 pub(super) fn filesystems(facts: &Facts<'_>, found: &mut Vec<Candidate>) {
     for sample in &facts.snapshot.filesystems {
         let mut tell = |condition, reason: String| {
             found.push(Candidate::new(condition, of_filesystem(sample), reason));
         };
-        if !sample.responsive {
+        let on_network = facts
+            .snapshot
+            .network
+            .iter()
+            .any(|other| other.device_number == sample.device_number && sample.remote);
+        // Told of its network filesystem, with the server's name.
+        if !sample.responsive && !on_network {
             let reason = format!("{} does not answer.", sample.device);
             tell(&conditions::FILESYSTEM_UNRESPONSIVE, reason);
         }
@@ -35,9 +41,7 @@ pub(super) fn filesystems(facts: &Facts<'_>, found: &mut Vec<Candidate>) {
         };
         let stages = [&conditions::FILESYSTEM_FILLING, &conditions::FILESYSTEM_FULL];
         filling(facts, sample, &full, "bytes", stages, found);
-        let is_full = limit(&conditions::FILESYSTEM_FULL, facts.thresholds)
-            .is_some_and(|(threshold, _)| full.ratio.is_none_or(|ratio| ratio >= threshold));
-        if sample.responsive && !is_full {
+        if sample.responsive && full.ratio.is_some() {
             let what = format!("It ({})", full.left);
             let growth = sample.growth.as_ref();
             let subject = || of_filesystem(sample);
@@ -61,7 +65,7 @@ struct Fullness {
     left: String,
 }
 
-/// A warning from the first threshold on, which gives way to the critical one at the second.
+/// A warning from the first threshold on, and the critical condition from the second on.
 fn filling(
     facts: &Facts<'_>,
     sample: &FilesystemSample,
@@ -81,14 +85,10 @@ fn filling(
         let candidate = Candidate::new(condition, of_filesystem(sample), reason);
         found.push(Candidate { strength, ..candidate });
     };
-    let critical = held(high);
-    if let Some(strength) = critical {
-        tell(high, strength);
-    }
-    if critical != Some(Strength::Holds)
-        && let Some(strength) = held(low)
-    {
-        tell(low, strength);
+    for condition in [high, low] {
+        if let Some(strength) = held(condition) {
+            tell(condition, strength);
+        }
     }
 }
 

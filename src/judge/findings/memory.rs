@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::judge::conditions;
 use crate::model::{ClockStep, Finding, SubjectKind, Timestamp};
 
-use super::{Candidate, Facts, Strength, candidates, in_order, subjects};
+use super::{Candidate, Facts, Strength, candidates, given_way, in_order, subjects};
 
 /// How long it is told that a volume was created over old data, in seconds.
 const TELL_REATTACHED: f64 = 86_400.0;
@@ -59,7 +59,7 @@ impl FindingMemory {
             self.waiting.retain(|id, _| is_awaited(id, &unmeasured, facts));
         }
         self.entries = entries;
-        in_order(findings)
+        in_order(given_way(findings))
     }
 
     /// The wall clock was set: what holds holds as long as before.
@@ -100,6 +100,11 @@ impl FindingMemory {
         // A clock that was set back must not make a finding of the future.
         let since = before.map_or(now, |before| before.since.min(now));
         Some(Remembered { since, told: told || now - since >= candidate.condition.hold_seconds })
+    }
+
+    /// Since when a condition is known to hold, if at all.
+    pub(super) fn since(&self, candidate: &Candidate) -> Option<Timestamp> {
+        self.before(&candidate.identity()).map(|before| before.since)
     }
 
     fn before(&self, id: &str) -> Option<&Remembered> {
@@ -152,6 +157,7 @@ fn is_awaited(
         return false;
     };
     match conditions::find(&kind).map(|condition| condition.subject) {
+        Some(SubjectKind::NetworkFilesystem) => facts.snapshot.network.is_empty(),
         Some(SubjectKind::Filesystem) => facts.snapshot.filesystems.is_empty(),
         Some(subject) => unmeasured.contains(&(subject, values)),
         None => false,

@@ -9,6 +9,7 @@ mod growth;
 mod host;
 mod io;
 mod memory;
+mod network;
 mod orphan;
 mod subjects;
 
@@ -18,9 +19,11 @@ mod tests;
 pub use memory::{FindingMemory, Remembered};
 pub use orphan::{OrphanAdvice, orphan_advice};
 
+use std::collections::HashSet;
+
 use crate::model::{Finding, FindingSubject, Snapshot, SubjectKind, Timestamp};
 
-use super::conditions::{Condition, Thresholds};
+use super::conditions::{self, Condition, Thresholds};
 
 /// Conditions with a longer hold time cannot be told by one look.
 const ONE_LOOK_SECONDS: f64 = 3_600.0;
@@ -95,6 +98,7 @@ pub fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
         subjects::sandboxes(facts, &mut found);
         io::containers(facts, &mut found);
         host::filesystems(facts, &mut found);
+        network::filesystems(facts, &mut found);
         host::agent(facts, &mut found);
         host::sources(facts, &mut found);
         host::own(facts, &mut found);
@@ -105,11 +109,32 @@ pub fn candidates(facts: &Facts<'_>) -> Vec<Candidate> {
 /// Findings of one look, for the one-shot commands: hold times are not waited for, and conditions
 /// that only a long watch can tell are left out.
 pub fn at_once(facts: &Facts<'_>) -> Vec<Finding> {
+    at_once_since(facts, &FindingMemory::default())
+}
+
+/// The same, with since when each holds as far as a daemon `remembered` it.
+pub fn at_once_since(facts: &Facts<'_>, remembered: &FindingMemory) -> Vec<Finding> {
     let now = candidates(facts).into_iter().filter(|candidate| {
         candidate.strength == Strength::Holds
             && candidate.condition.hold_seconds <= ONE_LOOK_SECONDS
     });
-    in_order(now.map(|candidate| candidate.finding(facts.now)).collect())
+    let since = |candidate: &Candidate| remembered.since(candidate).unwrap_or(facts.now);
+    let told = now.map(|candidate| {
+        let since = since(&candidate).min(facts.now);
+        candidate.finding(since)
+    });
+    in_order(given_way(told.collect()))
+}
+
+/// Leaves out what another finding of the same subject says, and more.
+fn given_way(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let told: HashSet<(&str, FindingSubject)> =
+        findings.iter().map(|finding| (finding.kind, finding.subject.clone())).collect();
+    findings.retain(|finding| {
+        let further = conditions::find(finding.kind).map_or(&[][..], Condition::gives_way_to);
+        !further.iter().any(|further| told.contains(&(further.id, finding.subject.clone())))
+    });
+    findings
 }
 
 /// The gravest first, then by kind and subject; one for each identity.

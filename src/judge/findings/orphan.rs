@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Agent, DiskSource, DiskType, VolumeKind, VolumeView};
+use crate::judge::open_files;
+use crate::model::{Agent, DiskSource, DiskType, OpenFiles, VolumeKind, VolumeView};
 
 /// Advice on one orphan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub struct OrphanAdvice {
     pub call: Option<String>,
 }
 
-/// What to do about an orphan. Where it is still mounted, nothing but that is advised.
+/// What to do about an orphan. Where it is still mounted or held open, nothing but that is advised.
 ///
 /// Source: Mesos `docs/persistent-volume.md` (CREATE_VOLUMES, DESTROY_VOLUMES); that a directory
 /// that is already there is taken over with its data is `Slave::syncCheckpointedResources`.
@@ -34,6 +35,32 @@ pub fn orphan_advice(view: &VolumeView, agent: Option<&Agent>) -> OrphanAdvice {
             call: None,
         };
     }
+    if let Some(who) = view.open_files.as_ref().and_then(open_files::spoken) {
+        return OrphanAdvice {
+            text: format!(
+                "It is still held open by {who}: find out whose that is and end it first; remove \
+                 nothing while it is held."
+            ),
+            call: None,
+        };
+    }
+    let advice = free(view, agent);
+    match view.open_files.as_ref().and_then(OpenFiles::unknown) {
+        Some(why) => OrphanAdvice {
+            text: format!(
+                "{} Whether a process holds files in it open is not known ({why}): look with fuser \
+                 or lsof as root before.",
+                advice.text
+            ),
+            ..advice
+        },
+        None => advice,
+    }
+}
+
+/// Of one that nothing holds.
+fn free(view: &VolumeView, agent: Option<&Agent>) -> OrphanAdvice {
+    let volume = &view.volume;
     if let Some(engine) = &volume.engine {
         let name = shell_word(&volume.key.volume);
         let program = engine.program;

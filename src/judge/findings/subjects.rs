@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::judge::conditions::{self, Condition};
-use crate::judge::{spoken, spoken_bytes};
+use crate::judge::{open_files, spoken, spoken_bytes};
 use crate::model::{
     Enforcement, FindingSubject, FullBy, Growth, SandboxKind, SandboxState, SandboxView,
     SubjectKind, VolumeKind, VolumeState, VolumeView,
@@ -53,8 +53,20 @@ fn state(facts: &Facts<'_>, view: &VolumeView, found: &mut Vec<Candidate>) {
             if let Some(created) = view.volume.created {
                 reason.push_str(&format!(", {} old", spoken(facts.now - created)));
             }
+            if let Some(newest) = &view.measured.newest_change {
+                reason.push_str(&format!(", last changed {} ago", spoken(facts.now - newest.at)));
+                if newest.in_the_future().is_some() {
+                    reason.push_str(" (a file in it claims a time in the future)");
+                }
+            }
             if let Some(mount) = view.volume.mounts.first() {
                 reason.push_str(&format!(", still mounted at {}", mount.mount_point.display()));
+                if !mount.container.is_empty() {
+                    reason.push_str(&format!(" in container {}", mount.container));
+                }
+            }
+            if let Some(who) = view.open_files.as_ref().and_then(open_files::spoken) {
+                reason.push_str(&format!(", held open by {who}"));
             }
             found.push(orphan(format!("{reason}: {}.", view.reason)));
         }
@@ -127,7 +139,7 @@ fn quota(
         }
     };
     tell(over, strength(ratio, 1.0, OVER_MARGIN));
-    if let Some(near) = near.filter(|_| ratio < 1.0)
+    if let Some(near) = near
         && let Some((threshold, margin)) = limit(near, facts.thresholds)
     {
         tell(near, strength(ratio, threshold, margin));
@@ -142,8 +154,7 @@ fn quota_fills(
     subject: impl Fn() -> FindingSubject,
     found: &mut Vec<Candidate>,
 ) {
-    // What is full already is told by another condition.
-    let Some(quota) = numbers.quota.filter(|quota| numbers.used < *quota) else { return };
+    let Some(quota) = numbers.quota else { return };
     let what = format!("Its quota ({} of {})", spoken_bytes(numbers.used), spoken_bytes(quota));
     fills(facts, growth, FullBy::Quota, stages, &what, subject, found);
 }

@@ -9,6 +9,7 @@ use super::cgroup::{
 use super::delay::DelayMeter;
 use super::history::{DevicePoint, History, Point, rate};
 use super::points::LimitPoint;
+use super::shared::Shared;
 use crate::model::{
     CgroupVersion, ContainerIo, ContainerRef, DeviceIo, DeviceNumber, Direction, DirectionIo,
     IoLimit, IoPressure, LimitKind, Timestamp,
@@ -27,8 +28,8 @@ pub(super) struct Entry {
     /// Groups whose limits hold for it, its own first.
     pub(super) chain: Vec<PathBuf>,
     pub(super) throttled: BTreeMap<(DeviceNumber, Direction), f64>,
-    /// Operations at the last look of the sampler; only where an ancestor has a limit.
-    pub(super) operations: BTreeMap<(DeviceNumber, Direction), u64>,
+    /// What the sampler saw of it; only where a group above has a limit.
+    pub(super) shared: BTreeMap<(DeviceNumber, Direction), Shared>,
     pub(super) delay: DelayMeter,
     /// [`DelayMeter`] could be brought up to date in the last round.
     pub(super) delay_known: bool,

@@ -119,7 +119,7 @@ impl IoMeter {
             pressure,
             chain,
             throttled: BTreeMap::new(),
-            operations: BTreeMap::new(),
+            shared: BTreeMap::new(),
             delay: DelayMeter::default(),
             delay_known: false,
             history: History::default(),

@@ -16,6 +16,7 @@ pub mod limiter;
 mod look;
 mod names;
 mod points;
+mod shared;
 pub mod survey;
 
 pub use names::device_name;
@@ -25,7 +26,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::host::Roots;
-use crate::model::{ContainerIo, SandboxKey, Timestamp};
+use crate::model::{ContainerIo, DeviceNumber, Direction, LimitKind, SandboxKey, Timestamp};
 
 use cgroup::{DescriptorRoom, Finder, Hierarchies, LimitFiles, Lost, parse_pressure};
 use delay::Accounting;
@@ -46,7 +47,7 @@ pub struct IoMeter {
     /// Limits of every group in any entry's chain.
     limit_files: HashMap<PathBuf, LimitFiles>,
     points: BTreeMap<PathBuf, LimitPoint>,
-    names: HashMap<crate::model::DeviceNumber, String>,
+    names: HashMap<DeviceNumber, String>,
     accounting: Accounting,
     /// A thread showed that it waited: delays are counted on this kernel.
     delays_seen: bool,
@@ -163,53 +164,55 @@ impl IoMeter {
             }
         });
         for entry in entries.values_mut() {
-            let limited = entry.chain.iter().any(|group| points.contains_key(group));
-            if !limited {
+            for (place, seconds) in
+                points.get(&entry.group).into_iter().flat_map(|point| &point.throttled)
+            {
+                *entry.throttled.entry(*place).or_insert(0.0) += seconds;
+            }
+            let above = above(entry, points);
+            if above.is_empty() {
                 continue;
             }
-            // Whether it did anything itself matters only where the limit is an ancestor's.
-            let shared = entry.chain.iter().skip(1).any(|group| points.contains_key(group));
-            let reading = if shared { entry.files.counters(buffer).ok() } else { None };
-            for group in &entry.chain {
-                let Some(point) = points.get(group) else { continue };
-                for (place, seconds) in &point.throttled {
-                    let total = entry.throttled.entry(*place).or_insert(0.0);
-                    if *group == entry.group {
-                        *total += seconds;
-                    }
-                }
-            }
-            let Some(reading) = reading else { continue };
-            // An ancestor at its limit holds back whoever below it wants something.
-            for (place, seconds) in ancestors(entry, points) {
-                let operations =
-                    reading.get(&place.0).map_or(0, |device| counted(device, place.1).1);
-                let before = entry.operations.insert(place, operations);
-                let active = before.is_some_and(|before| operations != before);
+            let Ok(reading) = entry.files.counters(buffer) else { continue };
+            for (place, above) in above {
+                let counted = reading.get(&place.0).map(|device| counted(device, place.1));
                 let own = points
                     .get(&entry.group)
                     .and_then(|point| point.throttled.get(&place))
                     .copied()
                     .unwrap_or(0.0);
-                if active && let Some(total) = entry.throttled.get_mut(&place) {
-                    *total += (seconds - own).max(0.0);
-                }
+                let seconds = entry.shared.entry(place).or_default().held_back(
+                    counted.unwrap_or_default(),
+                    (above.seconds - own).max(0.0),
+                    above.limit_bytes,
+                );
+                *entry.throttled.entry(place).or_insert(0.0) += seconds;
             }
         }
     }
 }
 
-/// The most that any ancestor was at its limit in the last sample, by device and direction.
-fn ancestors(
+/// What the groups above a container's do to it.
+#[derive(Clone, Copy, Default)]
+struct Above {
+    /// Seconds of the last sample that any of them spent at its limit.
+    seconds: f64,
+    /// The smallest of their limits of bytes.
+    limit_bytes: Option<u64>,
+}
+
+fn above(
     entry: &Entry,
     points: &BTreeMap<PathBuf, LimitPoint>,
-) -> BTreeMap<(crate::model::DeviceNumber, crate::model::Direction), f64> {
-    let mut most = BTreeMap::new();
-    for group in entry.chain.iter().skip(1) {
-        for (place, seconds) in points.get(group).into_iter().flat_map(|point| &point.throttled) {
-            let total: &mut f64 = most.entry(*place).or_insert(0.0);
-            *total = total.max(*seconds);
+) -> BTreeMap<(DeviceNumber, Direction), Above> {
+    let mut found: BTreeMap<_, Above> = BTreeMap::new();
+    for point in entry.chain.iter().skip(1).filter_map(|group| points.get(group)) {
+        for (place, seconds) in &point.throttled {
+            let above = found.entry(*place).or_default();
+            above.seconds = above.seconds.max(*seconds);
+            let limit = point.limit(place.0, place.1, LimitKind::Bytes);
+            above.limit_bytes = above.limit_bytes.into_iter().chain(limit).min();
         }
     }
-    most
+    found
 }

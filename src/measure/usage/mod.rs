@@ -22,4 +22,4 @@ mod walk;
 pub use meter::UsageMeter;
 pub use once::{OnceProgress, measure_once, measure_once_with, usual_threads};
 pub use target::{How, MeterStats, Target, UsageConfig};
-pub use walk::{Progress, Totals, Walk, WalkError};
+pub use walk::{Newest, Progress, Totals, Walk, WalkError};

@@ -250,6 +250,6 @@ fn record(guard: &Guard, target: &Target) -> Option<Record> {
         return None;
     }
     let root = pass::resolve(guard, &target.path).ok()?;
-    let probe = Probe::find(guard, target, &root)?;
+    let probe = Probe::find(guard, target, &pass::resolved(guard, target, &root))?;
     guard.run(&root, "quotactl", move || probe.read()).ok()?.ok()
 }

@@ -16,6 +16,8 @@ const OVERHEAD: f64 = 0.000_2;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Candidate {
     pub(super) id: u64,
+    /// What is remembered of it would be brought up to date, in place of a full pass.
+    pub(super) refresh: bool,
     /// It has no value at all yet, and this pass would give one (2: only a secondary one).
     pub(super) first: Option<u8>,
     /// Inodes seen by its pass under way.
@@ -30,18 +32,18 @@ pub(super) struct Candidate {
 
 /// Among those never measured: the one least worked on so far, which lets small ones end first
 /// without knowing which they are.
-pub(super) fn first(candidates: &[Candidate]) -> Option<u64> {
-    let waiting = candidates.iter().filter_map(|c| Some(((c.first?, c.attained, c.id), c.id)));
-    waiting.min().map(|(_, id)| id)
+pub(super) fn first(candidates: &[Candidate]) -> Option<Candidate> {
+    let waiting = candidates.iter().filter(|c| c.first.is_some());
+    waiting.min_by_key(|c| (c.first, c.attained, c.id)).copied()
 }
 
 /// Among those that have a value: see the module. `oldest`: it is the turn of the longest wait.
-pub(super) fn again(candidates: &[Candidate], oldest: bool) -> Option<u64> {
+pub(super) fn again(candidates: &[Candidate], oldest: bool) -> Option<Candidate> {
     let rank = |c: &Candidate| {
         if oldest { c.age } else { c.age * (c.weight / (c.cost + OVERHEAD)).sqrt() }
     };
     let known = candidates.iter().filter(|c| c.first.is_none());
-    known.max_by(|a, b| rank(a).total_cmp(&rank(b)).then(b.id.cmp(&a.id))).map(|c| c.id)
+    known.max_by(|a, b| rank(a).total_cmp(&rank(b)).then(b.id.cmp(&a.id))).copied()
 }
 
 /// Importance by growth: from 1 (no change) to 100 (doubles within the age asked for).
@@ -56,7 +58,11 @@ mod tests {
     use super::*;
 
     fn known(id: u64, age: f64, cost: f64, weight: f64) -> Candidate {
-        Candidate { id, first: None, attained: 0, age, cost, weight }
+        Candidate { id, refresh: false, first: None, attained: 0, age, cost, weight }
+    }
+
+    fn id(candidates: &[Candidate], oldest: bool) -> Option<u64> {
+        again(candidates, oldest).map(|candidate| candidate.id)
     }
 
     #[test]
@@ -67,25 +73,25 @@ mod tests {
             ..known(id, 0.0, 0.0, 1.0)
         };
         let all = [known(1, 99.0, 0.1, 1.0), new(2, 1, 5000), new(3, 1, 1000), new(4, 2, 0)];
-        assert_eq!(first(&all), Some(3));
-        assert_eq!(first(&all[..1]), None);
-        assert_eq!(first(&all[3..]), Some(4));
+        assert_eq!(first(&all).map(|c| c.id), Some(3));
+        assert_eq!(first(&all[..1]).map(|c| c.id), None);
+        assert_eq!(first(&all[3..]).map(|c| c.id), Some(4));
     }
 
     #[test]
     fn small_and_fast_growing_before_large_and_still() {
         let (small, large) = (known(1, 1.0, 0.001, 1.0), known(2, 10.0, 1.0, 1.0));
-        assert_eq!(again(&[small, large], false), Some(1));
+        assert_eq!(id(&[small, large], false), Some(1));
         let (still, growing) = (known(1, 1.0, 0.1, 1.0), known(2, 0.5, 0.1, 100.0));
-        assert_eq!(again(&[still, growing], false), Some(2));
-        assert_eq!(again(&[], false), None);
+        assert_eq!(id(&[still, growing], false), Some(2));
+        assert_eq!(id(&[], false), None);
     }
 
     #[test]
     fn the_longest_wait_has_its_turn_whatever_it_costs() {
         let all = [known(1, 5.0, 0.0, 100.0), known(2, 5.1, 1000.0, 1.0)];
-        assert_eq!(again(&all, false), Some(1));
-        assert_eq!(again(&all, true), Some(2));
+        assert_eq!(id(&all, false), Some(1));
+        assert_eq!(id(&all, true), Some(2));
     }
 
     #[test]
@@ -112,7 +118,7 @@ mod tests {
                 .map(|i| known(i as u64, (now - last[i]) / 60.0, costs[i], 1.0))
                 .collect();
             let oldest = credit > 0.0;
-            let Some(id) = again(&all, oldest) else {
+            let Some(id) = id(&all, oldest) else {
                 now += 1.0;
                 continue;
             };

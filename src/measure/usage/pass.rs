@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{
     AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, fstatvfs, open, openat2,
@@ -16,6 +17,9 @@ use super::walk::{Progress, Walk};
 use crate::host::sys::{IoClass, set_io_class, thread_cpu_seconds};
 use crate::host::{Guard, GuardError, MountTable, Roots};
 
+/// A slice of refreshes ends after this long, as a walk's does.
+const SLICE_TIME: Duration = Duration::from_millis(50);
+
 /// A slice of a walk, as it came back.
 pub(super) struct Slice {
     pub(super) walk: Box<Walk>,
@@ -26,24 +30,41 @@ pub(super) struct Slice {
 
 /// A slice of a refresh, as it came back.
 pub(super) struct RefreshSlice {
+    pub(super) id: u64,
     pub(super) tree: Box<Tree>,
     pub(super) refreshed: Refreshed,
     pub(super) cpu_seconds: f64,
     pub(super) inodes: u64,
 }
 
-/// Does one slice of a refresh, in the idle I/O class where that is allowed.
-pub(super) fn refresh(mut tree: Box<Tree>, max_inodes: usize) -> RefreshSlice {
+impl RefreshSlice {
+    fn untouched(id: u64, tree: Box<Tree>) -> Self {
+        Self { id, tree, refreshed: Refreshed::More, cpu_seconds: 0.0, inodes: 0 }
+    }
+}
+
+/// Does one slice of refreshes, one after the other, in the idle I/O class where that is allowed.
+/// Those it does not come to are not begun.
+pub(super) fn refresh(trees: Vec<(u64, Box<Tree>)>, max_inodes: usize) -> Vec<RefreshSlice> {
     let idle = set_io_class(IoClass::Idle).is_ok();
-    let (cpu, inodes) = (thread_cpu_seconds(), tree.steps());
-    let refreshed = tree.refresh(max_inodes);
-    let cpu_seconds = thread_cpu_seconds() - cpu;
-    // Its own count starts anew with each refresh.
-    let inodes = tree.looked_at().saturating_sub(inodes);
+    let (until, mut left) = (Instant::now() + SLICE_TIME, max_inodes as u64);
+    let one = |(id, mut tree): (u64, Box<Tree>)| {
+        if left == 0 || Instant::now() >= until {
+            return RefreshSlice::untouched(id, tree);
+        }
+        let (cpu, inodes) = (thread_cpu_seconds(), tree.steps());
+        let refreshed = tree.refresh(usize::try_from(left).unwrap_or(usize::MAX));
+        let cpu_seconds = thread_cpu_seconds() - cpu;
+        // Its own count starts anew with each refresh.
+        let inodes = tree.looked_at().saturating_sub(inodes);
+        left = left.saturating_sub(inodes);
+        RefreshSlice { id, tree, refreshed, cpu_seconds, inodes }
+    };
+    let slices = trees.into_iter().map(one).collect();
     if idle {
         let _ = set_io_class(IoClass::Default);
     }
-    RefreshSlice { tree, refreshed, cpu_seconds, inodes }
+    slices
 }
 
 /// Does one slice, in the idle I/O class if so asked (where that is refused, without).
@@ -83,49 +104,42 @@ pub(super) fn resolve(guard: &Guard, path: &Path) -> Result<PathBuf, GuardError>
     }
 }
 
-/// A walk of a target whose resolved path is `root`. It leaves alone what the target names and
-/// what the mount table shows now.
-pub(super) fn walk(guard: &Guard, target: &Target, root: &Path) -> Walk {
-    let Places { extra, skip } = places(guard, target, root);
-    Walk::new(root, &extra, &skip)
+/// A walk of a target that lies at `real`. It leaves alone what the target names and what the
+/// mount table shows now.
+pub(super) fn walk(guard: &Guard, target: &Target, real: &Real) -> Walk {
+    View::of(guard).walk(target, real)
 }
 
 /// The same, with its tree taken down in at most `limit` bytes.
-pub(super) fn recorded_walk(guard: &Guard, target: &Target, root: &Path, limit: usize) -> Walk {
-    let places = places(guard, target, root);
-    let recorder = Recorder::new(&places.all(root), super::hot::WINDOW, limit);
-    Walk::new(root, &places.extra, &places.skip).recorded(recorder)
+pub(super) fn recorded_walk(guard: &Guard, target: &Target, real: &Real, limit: usize) -> Walk {
+    let skip = View::of(guard).skip(target, real);
+    let recorder = Recorder::new(&real.places(&skip), super::hot::WINDOW, limit);
+    Walk::new(&real.root, &real.extra, &skip).recorded(recorder)
 }
 
 /// Whether a remembered tree lies where the target does now, with the same mounts below it.
-pub(super) fn same_places(guard: &Guard, target: &Target, root: &Path, tree: &Tree) -> bool {
-    tree.skipped_the_same(&places(guard, target, root).all(root))
-}
-
-/// Resolved paths of a target beside its root: what belongs to it elsewhere, what is left alone.
-struct Places {
-    extra: Vec<PathBuf>,
-    skip: Vec<PathBuf>,
-}
-
-impl Places {
-    fn all(&self, root: &Path) -> Vec<PathBuf> {
-        let own = self.extra.iter().map(PathBuf::as_path).chain([root]);
-        own.chain(self.skip.iter().map(PathBuf::as_path)).map(PathBuf::from).collect()
-    }
-}
-
-fn places(guard: &Guard, target: &Target, root: &Path) -> Places {
-    let real = resolved(guard, target, root);
-    let skip = View::of(guard).skip(target, &real);
-    Places { extra: real.extra, skip }
+pub(super) fn same_places(guard: &Guard, target: &Target, real: &Real, tree: &Tree) -> bool {
+    tree.skipped_the_same(&real.places(&View::of(guard).skip(target, real)))
 }
 
 /// Where a target really lies: its directory, then the `extra` ones.
 #[derive(Clone, Debug)]
 pub(super) struct Real {
     pub(super) root: PathBuf,
-    extra: Vec<PathBuf>,
+    pub(super) extra: Vec<PathBuf>,
+}
+
+impl Real {
+    /// Everything that decides what a walk of it sees, beside the tree itself.
+    fn places(&self, skip: &[PathBuf]) -> Vec<PathBuf> {
+        let own = self.extra.iter().chain([&self.root]);
+        own.chain(skip).cloned().collect()
+    }
+
+    /// No symbolic link was on the way to any of its directories.
+    pub(super) fn direct(&self, target: &Target) -> bool {
+        self.root == target.path && self.extra == target.extra
+    }
 }
 
 /// The same for a target whose directory was followed to `root`. An extra one that cannot be

@@ -96,7 +96,9 @@ pub struct MeterStats {
     pub remembered: usize,
     /// Subjects that would have been remembered but for want of memory: full passes only.
     pub unremembered: usize,
-    /// Reconciliations that found more missed than the published error bound said.
+    /// Reconciliations that found out by how much a published value was off.
+    pub bound_checked_total: u64,
+    /// Those of them that found more missed than the published error bound said.
     pub bound_exceeded_total: u64,
     /// Measuring steps aside for I/O.
     pub throttled: bool,

@@ -46,7 +46,9 @@ impl Shared {
                 sources.extend(self.watch(watch, &round.watch));
             }
             let state = self.state();
-            sources.extend(state.state_file.iter().chain(&state.master).cloned());
+            sources.extend(
+                state.state_file.iter().chain(&state.master).chain(&state.network_sources).cloned(),
+            );
             drop(state);
             self.count_and_log(&sources);
             let inventory = Inventory {
@@ -65,7 +67,8 @@ impl Shared {
 
     fn accept(&self, inventory: Inventory) {
         let table = self.guard.table();
-        self.meter.set_targets(targets::plan(&inventory, &table, &self.roots));
+        let walk_network = self.config.load().network.walk;
+        self.meter.set_targets(targets::plan(&inventory, &table, &self.roots, walk_network));
         let mut state = self.state();
         let at = self.look_at_clock(&mut state);
         if let Some(owners) = self.fresh_owners(&state) {
@@ -91,6 +94,7 @@ impl Shared {
         }
         if moved {
             self.measure_filesystems.raise();
+            self.measure_network.raise();
         }
         self.publish.raise();
     }

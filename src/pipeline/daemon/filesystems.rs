@@ -15,6 +15,7 @@ impl Shared {
             let measured = filesystems.measure(&inventory, &self.guard, &self.roots);
             let mut state = self.state();
             state.filesystems = measured.samples;
+            state.below.devices = measured.devices;
             state.filesystem_of = Arc::new(measured.of_path);
             state.collectors.insert(Filesystems::COLLECTOR, measured.run);
             state.log.report(Filesystems::COLLECTOR, measured.errors);

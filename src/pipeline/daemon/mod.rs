@@ -7,6 +7,8 @@ mod discovery;
 mod filesystems;
 mod io;
 mod master;
+mod network;
+mod open_files;
 mod persistence;
 mod publishing;
 
@@ -26,10 +28,11 @@ use crate::host::{Guard, Roots};
 use crate::judge::Memory;
 use crate::judge::findings::FindingMemory;
 use crate::judge::growth::Histories;
+use crate::judge::storage::Below;
 use crate::measure::usage::{UsageConfig, UsageMeter};
 use crate::model::{
-    CollectorRun, ContainerIo, FilesystemSample, Inventory, RoleOwners, Snapshot, SourceReport,
-    Timestamp,
+    CollectorRun, ContainerIo, FilesystemSample, Inventory, OpenFiles, RoleOwners, Snapshot,
+    SourceReport, Timestamp, VolumeKey,
 };
 
 use super::once_log::OnceLog;
@@ -67,11 +70,13 @@ struct Shared {
     state: Mutex<State>,
     discover: Arc<Signal>,
     measure_filesystems: Signal,
+    measure_network: Signal,
     measure_io: Signal,
     publish: Arc<Signal>,
     save: Signal,
     master: Signal,
     history: Signal,
+    open_files: Signal,
     stopping: AtomicBool,
 }
 
@@ -85,8 +90,11 @@ struct State {
     state_file: Option<SourceReport>,
     owners: Option<(Instant, RoleOwners)>,
     master: Option<SourceReport>,
+    open_files: HashMap<VolumeKey, OpenFiles>,
     filesystems: Vec<FilesystemSample>,
     filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
+    below: Below,
+    network_sources: Vec<SourceReport>,
     io: Arc<Vec<ContainerIo>>,
     collectors: BTreeMap<&'static str, CollectorRun>,
     log: OnceLog,
@@ -118,20 +126,24 @@ impl Daemon {
             state: Mutex::new(State::default()),
             discover: Arc::new(Signal::default()),
             measure_filesystems: Signal::default(),
+            measure_network: Signal::default(),
             measure_io: Signal::default(),
             publish,
             save: Signal::default(),
             history: Signal::default(),
+            open_files: Signal::default(),
             master: Signal::default(),
             stopping: AtomicBool::new(false),
         });
-        let work: [(&str, Work); 6] = [
+        let work: [(&str, Work); 8] = [
             ("state", Shared::keep_state_for_ever),
             ("master", Shared::ask_master_for_ever),
             ("discover", Shared::discover_for_ever),
             ("filesystems", Shared::measure_filesystems_for_ever),
+            ("network", Shared::measure_network_for_ever),
             ("io", Shared::measure_io_for_ever),
             ("publish", Shared::publish_for_ever),
+            ("open files", Shared::look_for_open_files_for_ever),
         ];
         let mut daemon = Self { shared, threads: Vec::new() };
         for (name, work) in work {
@@ -157,6 +169,7 @@ impl Daemon {
             shared.discover.raise();
             shared.measure_io.raise();
             shared.master.raise();
+            shared.open_files.raise();
             shared.publish.raise();
         }
     }
@@ -167,10 +180,12 @@ impl Drop for Daemon {
         self.shared.stopping.store(true, Ordering::Release);
         self.shared.discover.raise();
         self.shared.measure_filesystems.raise();
+        self.shared.measure_network.raise();
         self.shared.measure_io.raise();
         self.shared.publish.raise();
         self.shared.save.raise();
         self.shared.master.raise();
+        self.shared.open_files.raise();
         self.shared.meter.shutdown();
         // A thread may sit in a call that a hung mount or a slow agent holds up; each of these
         // ends within its time-out. The state is written meanwhile; should the disk be too slow for

@@ -11,17 +11,11 @@ use crate::judge::memory::StoredMemory;
 use crate::model::Timestamp;
 
 use super::super::now;
-use super::super::state_file::{MAX_BYTES, Sections, StateFile};
+use super::super::state_file::{FINDINGS, GROWTH, MAX_BYTES, MEMORY, Sections, StateFile};
 use super::Shared;
 
 /// Two writes of the state file are at least this far apart.
 const SAVE_EVERY: Duration = Duration::from_secs(60);
-/// Section of the state file that holds the memory.
-const MEMORY: &str = "memory";
-/// Section that holds since when each condition holds.
-const FINDINGS: &str = "findings";
-/// Section that holds the histories that growth is told from.
-const GROWTH: &str = "growth";
 /// Longest growth section, in bytes: past it growth starts anew at a restart, so that there is
 /// always room for the memory.
 const MAX_GROWTH: usize = (MAX_BYTES / 2) as usize;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::expose::render::series_dropped;
 use crate::expose::telemetry::Telemetry;
 use crate::judge::findings::Facts;
-use crate::judge::{Evidence, assemble};
+use crate::judge::{Evidence, assemble, open_files, storage};
 use crate::measure::usage::MeterStats;
 use crate::model::Snapshot;
 
@@ -35,7 +35,9 @@ impl Shared {
                 debt_seconds: counted.debt_seconds,
                 now: made.taken_at,
             });
-            self.snapshot.store(Arc::new(made));
+            let made = Arc::new(made);
+            self.snapshot.store(Arc::clone(&made));
+            self.want_open_files(&made);
             // What is raised during the least gap is seen after it.
             std::thread::sleep(LEAST_PUBLISH_GAP);
             self.publish.wait(PUBLISH_EVERY);
@@ -65,7 +67,9 @@ impl Shared {
             grace: config.orphans.grace.as_secs_f64(),
             sequence,
         };
-        let snapshot = assemble(evidence);
+        let mut snapshot = assemble(evidence);
+        open_files::attach(&mut snapshot, &state.open_files);
+        storage::attach(&mut snapshot, state.below.clone());
         state.memory.observe_states(&snapshot);
         snapshot
     }
@@ -81,7 +85,8 @@ fn count(telemetry: &Telemetry, before: &MeterStats, now: &MeterStats) {
     }
     telemetry.usage_backlog(now.debt_seconds, now.pending);
     let exceeded = now.bound_exceeded_total.saturating_sub(before.bound_exceeded_total);
-    telemetry.usage_bound_exceeded(exceeded);
+    let checked = now.bound_checked_total.saturating_sub(before.bound_checked_total);
+    telemetry.usage_bound(checked, exceeded);
     telemetry.usage_remembered(now.remembered_bytes, now.remembered, now.unremembered);
     telemetry.usage_throttled(now.throttled);
 }

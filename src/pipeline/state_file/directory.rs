@@ -55,6 +55,22 @@ fn failed(op: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError
     move |source| StateError::Io { op, path, source }
 }
 
+/// What the file of that path holds; `None`: there is none. Takes no lock and changes nothing: the
+/// file is replaced whole, so whoever reads it sees one of its states.
+pub(super) fn read(path: &Path) -> Result<Option<Result<Sections, Damage>>, StateError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("open", path)(error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed("read", path))?;
+    Ok(Some(match bytes.len() as u64 > MAX_BYTES {
+        true => Err(Damage::Corrupt("it is too long")),
+        false => format::decode(&bytes),
+    }))
+}
+
 impl StateDir {
     /// Locks the directory and reads the file in it. A file that cannot be used is put aside.
     ///
@@ -78,20 +94,10 @@ impl StateDir {
 
     fn load(&self) -> Result<Loaded, StateError> {
         let path = self.dir.join("state");
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Loaded::default()),
-            Err(error) => return Err(failed("open", &path)(error)),
-        };
-        let mut bytes = Vec::new();
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed("read", &path))?;
-        let read = match bytes.len() as u64 > MAX_BYTES {
-            true => Err(Damage::Corrupt("it is too long")),
-            false => format::decode(&bytes),
-        };
-        let damage = match read {
-            Ok(sections) => return Ok(Loaded { sections, started_anew: None }),
-            Err(damage) => damage,
+        let damage = match read(&path)? {
+            None => return Ok(Loaded::default()),
+            Some(Ok(sections)) => return Ok(Loaded { sections, started_anew: None }),
+            Some(Err(damage)) => damage,
         };
         let aside = self.dir.join(match damage {
             Damage::Corrupt(_) => "state.corrupt",

@@ -5,11 +5,13 @@
 
 mod directory;
 mod format;
+mod recall;
 #[cfg(test)]
 mod tests;
 
 pub use directory::{Loaded, StateDir, StateError};
 pub use format::{Damage, MAX_BYTES, Sections, VERSION, decode, encode};
+pub use recall::{Recalled, recall};
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +21,12 @@ use crate::host::errno;
 use crate::host::guard::{Guard, GuardError};
 use crate::model::{SourceError, SourceHealth, SourceReport, Timestamp};
 
+/// Section that holds the memory of subjects.
+pub const MEMORY: &str = "memory";
+/// Section that holds since when each condition holds.
+pub const FINDINGS: &str = "findings";
+/// Section that holds the histories that growth is told from.
+pub const GROWTH: &str = "growth";
 /// How long it is reported that history started anew, in seconds.
 const TELL_ANEW: f64 = 3600.0;
 

@@ -15,6 +15,7 @@
 #![allow(dead_code)] // each test binary uses its own part of this
 
 pub mod api;
+pub mod changed;
 pub mod expected;
 mod listing;
 

@@ -100,6 +100,9 @@ struct Found<'a> {
     listed: HashSet<Option<&'a Path>>,
     roots: HashMap<PathBuf, String>,
     static_roles: HashMap<String, String>,
+    /// Everywhere something is mounted; nothing follows when the table could not be read.
+    mounted: HashSet<&'a Path>,
+    has_mounts: bool,
 }
 
 impl<'a> Found<'a> {
@@ -136,12 +139,26 @@ impl<'a> Found<'a> {
             listed: layout.listed_disks.iter().map(|root| root.as_deref()).collect(),
             roots,
             static_roles,
+            mounted: witnesses
+                .mounts
+                .entries
+                .iter()
+                .map(|entry| entry.mount_point.as_path())
+                .collect(),
+            has_mounts: !witnesses.mounts.entries.is_empty(),
         }
     }
 
     /// Root as the agent's resources spell it, so that the label is the same in both.
     fn configured_root(&self, root: &Path) -> String {
         self.roots.get(root).cloned().unwrap_or_else(|| root.display().to_string())
+    }
+
+    /// Neither the directory itself nor the mount table shows a mount there.
+    fn is_unmounted(&self, disk: &MountRoot, path: &Path) -> bool {
+        let Some(dir) = &disk.dir else { return false };
+        let shown = self.mounted.contains(path) || self.mounted.contains(dir.path.as_path());
+        self.has_mounts && !disk.mounted && !shown
     }
 
     fn own_filesystem(&self, source: &DiskSource, work_dir: &Path) -> bool {
@@ -159,6 +176,8 @@ impl<'a> Found<'a> {
     ) -> (Presence, Option<Timestamp>) {
         if let DiskSource::Mount { .. } = source {
             return match self.mount_roots.get(path) {
+                // An empty mount point is not the disk.
+                Some(disk) if self.is_unmounted(disk, path) => (Presence::Missing, None),
                 Some(MountRoot { dir: Some(dir), .. }) => {
                     (Presence::Present, dir.born.or(Some(dir.modified)))
                 }

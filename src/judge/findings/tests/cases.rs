@@ -198,6 +198,27 @@ fn cases() -> Vec<(&'static str, &'static str, Host)> {
             host().with(|host| host.filesystem.readonly = true),
         ),
         ("filesystem_unresponsive", "does not answer", host().with(|host| host.responsive = false)),
+        (
+            "network_storage_unresponsive",
+            "filer:/vol does not answer.",
+            host().with(|host| host.network.push(network(false, Recent::default()))),
+        ),
+        (
+            "network_storage_slow",
+            "Its requests took 2.5 s on the average of the last 5m.",
+            host().with(|host| {
+                let slow = Recent { mean_execute_seconds: Some(2.5), ..busy() };
+                host.network.push(network(true, slow));
+            }),
+        ),
+        (
+            "network_storage_retransmitting",
+            "60 of 1000 requests of the last 5m were sent again (6 %), and 2 timed out.",
+            host().with(|host| {
+                let lossy = Recent { retransmissions: 60, timeouts: 2, ..busy() };
+                host.network.push(network(true, lossy));
+            }),
+        ),
         ("agent_down", "does not answer", host().with(|host| host.up = false)),
         (
             "agent_recovering",

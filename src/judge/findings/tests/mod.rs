@@ -10,6 +10,7 @@ use crate::judge::{Evidence, Memory, assemble};
 use crate::model::*;
 
 mod cases;
+mod escalation;
 mod io;
 mod orphans;
 mod restart;
@@ -137,6 +138,31 @@ struct Host {
     /// Hours until the filesystem is full.
     filesystem_full: Option<f64>,
     unowned: bool,
+    network: Vec<NetworkFilesystem>,
+}
+
+fn network(responsive: bool, recent: Recent) -> NetworkFilesystem {
+    NetworkFilesystem {
+        key: NetworkKey {
+            server: "filer".into(),
+            export: "/vol".into(),
+            mount_point: "/srv".into(),
+        },
+        responsive: Some(responsive),
+        recent: Some(recent),
+        ..NetworkFilesystem::default()
+    }
+}
+
+/// A thousand requests in five minutes, well.
+fn busy() -> Recent {
+    Recent {
+        window_seconds: 300.0,
+        requests: 1000,
+        mean_execute_seconds: Some(0.02),
+        retransmissions: 1,
+        timeouts: 0,
+    }
 }
 
 impl Default for Host {
@@ -172,6 +198,7 @@ impl Default for Host {
             subjects_full: None,
             filesystem_full: None,
             unowned: false,
+            network: vec![],
         }
     }
 }
@@ -286,6 +313,7 @@ impl Host {
         for sample in &mut snapshot.filesystems {
             sample.growth = self.filesystem_full.map(|hours| growth((hours, FullBy::Filesystem)));
         }
+        snapshot.network.clone_from(&self.network);
         snapshot
     }
 

@@ -165,6 +165,9 @@ impl GroupFiles {
                 )
             }
         };
+        if !bytes.path().exists() {
+            return Err(Lost::Gone);
+        }
         let mut group = Self {
             version,
             directory: directory.to_path_buf(),
@@ -344,25 +347,36 @@ impl LimitFiles {
     pub fn read(&mut self, buffer: &mut Vec<u8>) -> Result<Limits, Lost> {
         let mut limits = Limits::new();
         for (index, file) in self.files.iter_mut().enumerate() {
-            let read = match self.version {
-                CgroupVersion::V2 => {
-                    read(file, buffer, &self.room, parse_io_max).map(|read| limits = read)
+            // Once more, should the group have been made again under the same path.
+            for _ in 0..2 {
+                match Self::read_one(self.version, index, file, buffer, &self.room, &mut limits) {
+                    Err(Lost::Gone) if file.is_kept() => file.close(),
+                    Ok(()) | Err(Lost::Gone) => break,
+                    Err(lost) => return Err(lost),
                 }
-                CgroupVersion::V1 => {
-                    read(file, buffer, &self.room, parse_per_device).map(|(devices, _)| {
-                        for (number, value) in devices {
-                            *LIMITS_V1[index].1(limits.entry(number).or_default()) = Some(value);
-                        }
-                    })
-                }
-            };
-            match read {
-                Ok(()) | Err(Lost::Gone) => {}
-                Err(lost) => return Err(lost),
             }
         }
         limits.retain(|_, max| *max != IoMax::default());
         Ok(limits)
+    }
+
+    fn read_one(
+        version: CgroupVersion,
+        index: usize,
+        file: &mut KeptFile,
+        buffer: &mut Vec<u8>,
+        room: &DescriptorRoom,
+        limits: &mut Limits,
+    ) -> Result<(), Lost> {
+        match version {
+            CgroupVersion::V2 => *limits = read(file, buffer, room, parse_io_max)?,
+            CgroupVersion::V1 => {
+                for (number, value) in read(file, buffer, room, parse_per_device)?.0 {
+                    *LIMITS_V1[index].1(limits.entry(number).or_default()) = Some(value);
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -83,6 +83,11 @@ impl KeptFile {
         self.open.is_some()
     }
 
+    /// Lets the descriptor go: the next reading opens what is there by then.
+    pub fn close(&mut self) {
+        self.open = None;
+    }
+
     /// Reads the whole file into `buffer`.
     ///
     /// # Errors

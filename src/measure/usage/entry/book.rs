@@ -6,7 +6,9 @@ use std::sync::Arc;
 use super::super::quota::Record as ProjectRecord;
 use super::super::walk::Totals;
 use super::Kind;
-use crate::model::{ClockStep, MeasureFailure, Measured, Method, Subject, Timestamp, UsageSample};
+use crate::model::{
+    ClockStep, MeasureFailure, Measured, Method, NewestChange, Subject, Timestamp, UsageSample,
+};
 
 /// What is known of one subject.
 #[derive(Default)]
@@ -40,6 +42,9 @@ impl Book {
             if let Some(sample) = &mut record.measured.sample {
                 step.shift_old(&mut sample.measured_at);
             }
+            if let Some(newest) = &mut record.measured.newest_change {
+                step.shift_old(&mut newest.seen_at);
+            }
             record.settle();
         }
         self.snapshot = None;
@@ -50,9 +55,8 @@ impl Book {
         self.snapshot = None;
     }
 
-    pub(in super::super) fn used(&self, subject: &Subject) -> Option<(u64, Timestamp)> {
-        let sample = self.records.get(subject)?.measured.sample.as_ref()?;
-        Some((sample.used_bytes, sample.measured_at))
+    pub(in super::super) fn used(&self, subject: &Subject) -> Option<u64> {
+        Some(self.records.get(subject)?.measured.sample.as_ref()?.used_bytes)
     }
 
     /// Whether a pass of this subject failed already.
@@ -72,6 +76,7 @@ impl Book {
         let record = self.change(subject);
         let (apparent_bytes, files) = (Some(totals.apparent_bytes), Some(totals.files));
         record.walk_failure = None;
+        record.looked_at(totals, at);
         match (&mut record.measured.sample, kind) {
             (Some(sample), Kind::OwnWalk) => {
                 sample.apparent_bytes = apparent_bytes;
@@ -133,6 +138,7 @@ impl Book {
     ) {
         let record = self.change(subject);
         record.walk_failure = None;
+        record.looked_at(totals, at);
         record.measured.sample = Some(UsageSample {
             used_bytes: totals.used_bytes,
             apparent_bytes: Some(totals.apparent_bytes),
@@ -190,6 +196,16 @@ impl Book {
 }
 
 impl Record {
+    /// Whatever stands for the bytes: only a look at the inodes tells when they changed.
+    fn looked_at(&mut self, totals: &Totals, at: Timestamp) {
+        let newest = totals.newest_mtime;
+        self.measured.newest_change = newest.map(|newest| NewestChange {
+            at: newest.change,
+            claimed: newest.claimed,
+            seen_at: at,
+        });
+    }
+
     fn settle(&mut self) {
         self.measured.failure = self.statfs_failure.clone().or_else(|| self.walk_failure.clone());
     }

@@ -3,16 +3,17 @@
 mod book;
 mod due;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 pub(super) use book::Book;
 
 use super::hot::{Drift, Tree};
+use super::pass::Real;
 use super::quota::{Probe, Record as ProjectRecord};
 use super::target::{How, Target};
 use super::walk::Walk;
+use crate::host::MountTable;
 
 /// A kind of pass. A subject with a filesystem of its own has two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,7 +49,7 @@ impl Kind {
 pub(super) struct Active {
     /// Away on a worker thread while a slice runs.
     pub(super) walk: Option<Box<Walk>>,
-    pub(super) root: PathBuf,
+    pub(super) real: Real,
     pub(super) inodes: u64,
     pub(super) started: Instant,
     pub(super) cpu: f64,
@@ -83,22 +84,30 @@ pub(super) struct Entry {
 pub(super) struct HotState {
     /// Away on a worker thread while a slice of a refresh runs.
     pub(super) tree: Option<Box<Tree>>,
+    /// Where the tree lies.
+    pub(super) real: Option<Real>,
+    /// The mount table and the target for which it was last found to lie there.
+    pub(super) checked: Option<(Arc<MountTable>, Arc<Target>)>,
     /// A refresh is under way, since then.
     pub(super) began: Option<Instant>,
     pub(super) spent: f64,
     /// CPU seconds of the last refresh.
     pub(super) cost: Option<f64>,
+    /// Bytes by which refreshes saw parts change since the last full pass.
+    pub(super) seen: u64,
+    /// The same in a second, as of the last full pass that refreshes went before.
+    pub(super) pace: f64,
     pub(super) drift: Drift,
     /// What the last published value said it may be off.
     pub(super) bound: Option<u64>,
+    /// The bytes it said are used.
+    pub(super) used: u64,
     /// When the last full pass ended.
     pub(super) full: Option<Instant>,
     /// Bytes its tree takes (or took, when it was given up for want of memory).
     pub(super) bytes: usize,
     /// It was given up for want of memory.
     pub(super) given_up: bool,
-    /// The budget is not enough for full passes alone.
-    pub(super) pressed: bool,
 }
 
 /// A walk that only checks a project quota: an hour apart where a minute is asked for.

@@ -11,8 +11,9 @@ const REMEMBERED: usize = 8;
 const FLOOR: f64 = 0.001;
 const LEAST: u64 = 4096;
 
-/// Bytes by which files changed that a refresh of `old` does not look at: those that are not hot, in
-/// directories that were not read again, as the full pass found them that left `new`.
+/// Bytes by which files changed that the last refresh of `old` did not look at: those that are not
+/// hot, or rested, in directories that were not read again, as the full pass found them that left
+/// `new`.
 pub fn drift(old: &Tree, new: &Tree) -> u64 {
     let before: HashMap<u64, _> = old.dirs.iter().flatten().map(|dir| (dir.inode, dir)).collect();
     let mut blocks = 0;
@@ -21,7 +22,8 @@ pub fn drift(old: &Tree, new: &Tree) -> u64 {
         if dir.ctime == UNKNOWN || dir.ctime != was.ctime {
             continue;
         }
-        let hot: HashSet<u64> = was.hot.iter().map(|hot| hot.inode).collect();
+        let followed = was.hot.iter().filter(|hot| hot.looked >= old.refreshed);
+        let hot: HashSet<u64> = followed.map(|hot| hot.inode).collect();
         let (mut then, mut now) = (was.files.clone(), dir.files.clone());
         // The same order, unless the filesystem lists a directory anew each time.
         if then.iter().zip(&now).any(|(then, now)| then.inode != now.inode) {
@@ -45,6 +47,8 @@ pub fn drift(old: &Tree, new: &Tree) -> u64 {
 pub struct Drift {
     /// Bytes a second, of each.
     rates: VecDeque<f64>,
+    /// The same, of the last ones.
+    lately: f64,
 }
 
 impl Drift {
@@ -53,23 +57,34 @@ impl Drift {
         if self.rates.len() == REMEMBERED {
             self.rates.pop_front();
         }
-        self.rates.push_back(bytes as f64 / passed.as_secs_f64().max(1.0));
+        let rate = bytes as f64 / passed.as_secs_f64().max(1.0);
+        self.lately = if self.known() { f64::midpoint(self.lately, rate) } else { rate };
+        self.rates.push_back(rate);
     }
 
-    /// Whether anything is known: before, no incremental value is published.
+    /// Whether anything is known.
     pub fn known(&self) -> bool {
         !self.rates.is_empty()
+    }
+
+    /// Bytes a second that are likely to be missed: the average of what was, each time with half
+    /// the weight of the next, because what a full pass finds is followed from then on.
+    pub fn rate(&self) -> f64 {
+        self.lately
     }
 
     /// By how much a value of `used` bytes may be off, `passed` after the last full pass: twice the
     /// fastest drift seen, what moved since the last look (`churn`: the tree goes on moving
     /// while it is looked at), and a thousandth of the value, because that nothing was missed
-    /// lately does not prove that nothing is.
-    pub fn bound(&self, used: u64, churn: u64, passed: Duration) -> u64 {
+    /// lately does not prove that nothing is. Before the first reconciliation as much may have been
+    /// missed as was `unseen`, by what the caller makes of it. An estimate: how often it was too small
+    /// is counted.
+    pub fn bound(&self, used: u64, churn: u64, unseen: u64, passed: Duration) -> u64 {
         let fastest = self.rates.iter().copied().fold(0.0, f64::max);
-        let missed = 2.0 * fastest * passed.as_secs_f64();
+        let missed = (2.0 * fastest * passed.as_secs_f64()).ceil() as u64;
+        let missed = if self.known() { missed } else { unseen };
         let floor = ((used as f64 * FLOOR) as u64).max(LEAST);
-        (missed.ceil() as u64).saturating_add(churn).saturating_add(floor)
+        missed.saturating_add(churn).saturating_add(floor)
     }
 }
 
@@ -81,14 +96,17 @@ mod tests {
     fn the_bound_follows_the_fastest_drift_that_is_remembered() {
         let mut drift = Drift::default();
         assert!(!drift.known());
+        assert_eq!(drift.bound(0, 5, 7000, Duration::ZERO), 7000 + 5 + 4096);
         drift.reconciled(1000, Duration::from_secs(10));
         assert!(drift.known());
         // 2 × 100 bytes a second × 60 s, and the churn, and the floor.
-        assert_eq!(drift.bound(0, 5, Duration::from_secs(60)), 12_000 + 5 + 4096);
-        assert_eq!(drift.bound(100_000_000, 0, Duration::ZERO), 100_000);
+        assert_eq!(drift.bound(0, 5, 9, Duration::from_secs(60)), 12_000 + 5 + 4096);
+        assert_eq!(drift.bound(100_000_000, 0, 9, Duration::ZERO), 100_000);
+        drift.reconciled(3000, Duration::from_secs(10));
+        assert_eq!(drift.rate(), 200.0);
         for _ in 0..REMEMBERED {
             drift.reconciled(0, Duration::from_secs(10));
         }
-        assert_eq!(drift.bound(0, 0, Duration::from_secs(60)), 4096);
+        assert_eq!(drift.bound(0, 0, 9, Duration::from_secs(60)), 4096);
     }
 }

@@ -2,12 +2,18 @@
 //! made of it by looking only at what is likely to have moved.
 //!
 //! A full pass (an ordinary [walk](super::Walk)) leaves a [`Tree`]: every directory with its change
-//! time, inode and allocated blocks of every file, and the *hot* files by name: those that
+//! time, inode, size and allocated blocks of every file, and the *hot* files by name: those that
 //! changed within the last [`WINDOW`]. A refresh looks at every directory (a tenth of the cost
-//! of a pass or less), reads again those whose change time moved, and looks at the hot files. So it
+//! of a pass or less), reads again those whose change time moved, and looks at the hot files: at
+//! each one while it changes, and at one that was still for a time after an eighth of that. So it
 //! sees every file that comes, goes or is renamed, and growth in place of all that changed lately;
-//! it is blind to a file that was still for a whole window and then changes in place. What that
-//! amounts to is measured by each full pass ([`drift`]) and published as the error bound.
+//! it is blind to a file that was still for a whole window and then changes in place, unless
+//! something outside [hints](Hints) at it. What that amounts to is measured by each full pass
+//! ([`drift`]) and published as the error bound.
+//!
+//! Ages are told by a clock that nobody sets. The wall clock is needed once, to tell from its change
+//! time how long ago a file that is new to the tree changed: set back, it makes files hot that are
+//! not; set forward, it hides none that was known to be hot.
 //!
 //! Change times of directories cannot be set by a task, only moved on; one that is so young that a
 //! second change could bear the same time is read again next time. Hard links count once: a link
@@ -17,13 +23,17 @@
 //! takes its place.
 
 mod drift;
+mod hints;
+mod keep;
 mod record;
 mod refresh;
+mod reread;
 mod tree;
 
 use std::time::Duration;
 
 pub use drift::{Drift, drift};
+pub use hints::{Hint, Hints};
 pub use record::Recorder;
 pub use refresh::Refreshed;
 pub use tree::Tree;

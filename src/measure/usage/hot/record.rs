@@ -10,7 +10,7 @@ use rustix::io::retry_on_intr;
 
 use super::super::skip::SkipTree;
 use super::super::walk::LOOK;
-use super::tree::{MASK, Place, Tree, clock, settled_ctime};
+use super::tree::{MASK, Place, Tree, settled_ctime};
 
 /// Levels that are remembered: a refresh holds one descriptor for each.
 pub(super) const DEEPEST: usize = 48;
@@ -30,6 +30,16 @@ impl Recorder {
         Self { tree: Some(Box::new(Tree::new(skip, window, limit))), stack: Vec::new() }
     }
 
+    /// The same, with another wall clock (seconds since 1970) to set change times against: for
+    /// tests.
+    #[doc(hidden)]
+    pub fn with_clock(mut self, clock: fn() -> f64) -> Self {
+        if let Some(tree) = &mut self.tree {
+            tree.clock = clock;
+        }
+        self
+    }
+
     /// The walk opened a directory on the level `depth` (a root: 0) and has not read it yet.
     pub(in crate::measure::usage) fn enter(
         &mut self,
@@ -40,7 +50,7 @@ impl Recorder {
     ) {
         self.stack.truncate(depth);
         let Some(tree) = &mut self.tree else { return };
-        let now = clock();
+        let now = (tree.clock)();
         let Ok(stat) = retry_on_intr(|| statx(&fd, c"", LOOK | AtFlags::EMPTY_PATH, MASK)) else {
             return self.give_up();
         };
@@ -69,12 +79,13 @@ impl Recorder {
         if tree.roots.last().is_none_or(|(_, root, _)| root.device != Place::of(stat).device) {
             return self.give_up();
         }
-        tree.add_entry(self.stack[depth], name, stat, clock());
-        if tree.files % 4096 == 0 {
+        let now = (tree.clock)();
+        tree.add_entry(self.stack[depth], name, stat, now, None);
+        if tree.crowded() {
             tree.prune();
-            if tree.about_bytes() > tree.limit {
-                self.give_up();
-            }
+        }
+        if tree.files.is_multiple_of(4096) && tree.about_bytes() > tree.limit {
+            self.give_up();
         }
     }
 
@@ -93,6 +104,7 @@ impl Recorder {
             dir.linked.shrink_to_fit();
         }
         tree.dirs.shrink_to_fit();
+        tree.count_awake();
         // A second name in a directory that the walk left before the link was made is searched by
         // the first refresh; so is one outside, once.
         (tree.bytes() <= tree.limit).then_some(tree)

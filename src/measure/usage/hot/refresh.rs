@@ -1,24 +1,20 @@
 //! Bringing a remembered tree up to date.
 
-use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, Statx, openat, statx};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, openat, openat2, statx,
+};
 use rustix::io::{Errno, retry_on_intr};
 
-use super::super::skip::Step;
 use super::super::walk::{LOOK, Totals};
 use super::record::DEEPEST;
-use super::tree::{LINKED, MASK, Place, Tree, UNKNOWN, clock, ctime, settled_ctime};
+use super::tree::{Hot, LINKED, MASK, Place, Tree, UNKNOWN, ctime, settled_ctime};
 
-const BUFFER: usize = 64 * 1024;
 /// A slice ends after this long, as a walk's does; one directory is always read whole.
 const SLICE_TIME: Duration = Duration::from_millis(50);
-/// Entries of one directory that is read again: with more a full pass, which can stop in the
-/// middle of a directory, is the better means.
-const LARGEST: usize = 100_000;
 /// Times the tree is gone through anew, because it was moved about or hard links were found.
 const ROUNDS: u8 = 4;
 
@@ -51,11 +47,11 @@ pub(super) struct Cursor {
     /// Directories gone into, each with the child that is next.
     stack: Vec<(u32, usize)>,
     round: u8,
-    churn: u64,
-    steps: u64,
+    pub(super) churn: u64,
+    pub(super) steps: u64,
 }
 
-struct Stale(&'static str);
+pub(super) struct Stale(pub(super) &'static str);
 
 impl From<Errno> for Stale {
     fn from(_: Errno) -> Self {
@@ -71,19 +67,19 @@ enum Visit {
 }
 
 /// Not there any more, or something else by now.
-fn gone(errno: Errno) -> bool {
+pub(super) fn gone(errno: Errno) -> bool {
     matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::LOOP)
 }
 
-fn look(at: impl AsFd, name: &CStr) -> Result<Statx, Errno> {
+pub(super) fn look(at: impl AsFd, name: &CStr) -> Result<Statx, Errno> {
     retry_on_intr(|| statx(at.as_fd(), name, LOOK, MASK))
 }
 
-fn look_itself(fd: &OwnedFd) -> Result<Statx, Errno> {
+pub(super) fn look_itself(fd: &OwnedFd) -> Result<Statx, Errno> {
     retry_on_intr(|| statx(fd, c"", LOOK | AtFlags::EMPTY_PATH, MASK))
 }
 
-fn is_directory(stat: &Statx) -> bool {
+pub(super) fn is_directory(stat: &Statx) -> bool {
     FileType::from_raw_mode(stat.stx_mode.into()) == FileType::Directory
 }
 
@@ -101,12 +97,16 @@ impl Tree {
     /// Looks at about `max_steps` more inodes. Holds no descriptor afterwards.
     pub fn refresh(&mut self, max_steps: usize) -> Refreshed {
         let until = Instant::now() + SLICE_TIME;
+        if self.cursor.steps == 0 {
+            self.refreshed = self.seconds();
+        }
         match self.go_on(max_steps.max(1) as u64, until) {
             Ok(false) => Refreshed::More,
             Ok(true) => {
                 let Cursor { churn, steps, .. } = std::mem::take(&mut self.cursor);
                 self.last_steps = steps;
                 self.prune();
+                self.count_awake();
                 Refreshed::Done { totals: self.totals(), churn: churn * 512 }
             }
             Err(Stale(why)) => Refreshed::Stale(why),
@@ -202,28 +202,51 @@ impl Tree {
     }
 
     fn open(&mut self, above: Option<&OwnedFd>, index: u32) -> Result<OwnedFd, Errno> {
-        let name = &self.dir(index).name;
-        let at = above.map_or(CWD, |fd| fd.as_fd());
         if self.noatime {
-            let flags = DIRECTORY | OFlags::NOATIME;
-            match retry_on_intr(|| openat(at, &**name, flags, Mode::empty())) {
+            match self.open_with(above, index, DIRECTORY | OFlags::NOATIME) {
                 Err(Errno::PERM) => {}
                 result => return result,
             }
         }
-        let fd = retry_on_intr(|| openat(at, &**name, DIRECTORY, Mode::empty()));
+        let fd = self.open_with(above, index, DIRECTORY);
         self.noatime = false;
         fd
     }
 
-    fn place(&self) -> Place {
+    fn open_with(
+        &mut self,
+        above: Option<&OwnedFd>,
+        index: u32,
+        flags: OFlags,
+    ) -> Result<OwnedFd, Errno> {
+        let at = above.map_or(CWD, |fd| fd.as_fd());
+        if above.is_none() && !self.unsure {
+            // The path was free of symbolic links when it was recorded.
+            let name = &*self.dir(index).name;
+            let links = ResolveFlags::NO_SYMLINKS;
+            match retry_on_intr(|| openat2(at, name, flags, Mode::empty(), links)) {
+                // Before Linux 5.6; a filter of system calls that does not know it.
+                Err(Errno::NOSYS | Errno::PERM) => {}
+                result => return result,
+            }
+        }
+        let name = &*self.dir(index).name;
+        let fd = retry_on_intr(|| openat(at, name, flags, Mode::empty()))?;
+        self.unsure |= above.is_none();
+        Ok(fd)
+    }
+
+    pub(super) fn place(&self) -> Place {
         self.roots[self.cursor.root.saturating_sub(1)].1
     }
 
     fn visit(&mut self, index: u32, above: Option<&OwnedFd>) -> Result<Visit, Stale> {
         self.cursor.steps += 1;
         let dir = self.dir(index);
-        let simple = dir.children.is_empty() && dir.hot.is_empty() && dir.ctime != UNKNOWN;
+        let now = self.seconds();
+        let simple = dir.children.is_empty()
+            && dir.ctime != UNKNOWN
+            && dir.hot.iter().all(|file| file.rests(now));
         if let Some(above) = above.filter(|_| simple) {
             let stat = match look(above, &dir.name) {
                 Ok(stat) => stat,
@@ -241,7 +264,7 @@ impl Tree {
                 return Ok(Visit::Leaf);
             }
         }
-        let now = clock();
+        let now = (self.clock)();
         let fd = match self.open(above, index) {
             Ok(fd) => fd,
             Err(errno) if gone(errno) => return Ok(Visit::Gone),
@@ -275,13 +298,17 @@ impl Tree {
     /// Looks at the hot files of a directory; `false`: they are not what they were, it has to be
     /// read again.
     fn follow_hot(&mut self, index: u32, fd: &OwnedFd) -> Result<bool, Stale> {
-        let now = self.made.elapsed().as_secs_f64() as i32;
+        let now = self.seconds();
         let window = i32::try_from(self.window.as_secs()).unwrap_or(i32::MAX);
         let mut hot = std::mem::take(&mut self.dir_mut(index).hot);
         let before = hot.len();
         let mut result = Ok(true);
         for file in &mut hot {
+            if file.rests(now) {
+                continue;
+            }
             self.cursor.steps += 1;
+            file.looked = now;
             let stat = match look(fd, &file.name) {
                 Ok(stat) => stat,
                 Err(Errno::NOENT) => {
@@ -293,6 +320,10 @@ impl Tree {
                     break;
                 }
             };
+            if file.inode == 0 && !self.identify(index, file, &stat) {
+                result = Ok(false);
+                break;
+            }
             let linked = file.file == LINKED;
             if stat.stx_ino != file.inode || is_directory(&stat) || (!linked && stat.stx_nlink > 1)
             {
@@ -305,6 +336,9 @@ impl Tree {
                     break;
                 };
                 self.cursor.churn += link.blocks.abs_diff(stat.stx_blocks);
+                if link.size != stat.stx_size {
+                    file.changed = now;
+                }
                 link.searched &= link.links >= stat.stx_nlink;
                 link.links = stat.stx_nlink;
                 (link.blocks, link.size) = (stat.stx_blocks, stat.stx_size);
@@ -313,13 +347,16 @@ impl Tree {
                 let record = &mut dir.files[file.file as usize];
                 self.cursor.churn += record.blocks.abs_diff(stat.stx_blocks);
                 dir.file_blocks = dir.file_blocks - record.blocks + stat.stx_blocks;
-                dir.file_sizes = dir.file_sizes - file.size + stat.stx_size;
-                record.blocks = stat.stx_blocks;
+                dir.file_sizes = dir.file_sizes - record.size + stat.stx_size;
+                if (record.size, record.blocks) != (stat.stx_size, stat.stx_blocks) {
+                    file.changed = now;
+                }
+                (record.blocks, record.size) = (stat.stx_blocks, stat.stx_size);
             }
-            if file.ctime != ctime(&stat) || file.size != stat.stx_size {
+            if file.ctime != ctime(&stat) {
                 file.changed = now;
             }
-            (file.size, file.ctime) = (stat.stx_size, ctime(&stat));
+            file.ctime = ctime(&stat);
             self.see(&stat);
         }
         hot.retain(|file| now.saturating_sub(file.changed) < window);
@@ -328,127 +365,14 @@ impl Tree {
         result
     }
 
-    /// Reads a directory and looks at each entry. Directories that stay keep what is known of them.
-    fn read_again(&mut self, index: u32, fd: &OwnedFd) -> Result<(), Stale> {
-        let now = clock();
-        let skip = self.skip_node(index);
-        let place = self.place();
-        let dir = self.dir_mut(index);
-        let (linked, hot) = (std::mem::take(&mut dir.linked), std::mem::take(&mut dir.hot));
-        let (files, blocks) = (std::mem::take(&mut dir.files), dir.file_blocks);
-        (dir.file_blocks, dir.file_sizes) = (0, 0);
-        let children = std::mem::take(&mut dir.children);
-        self.hot -= hot.len();
-        self.files -= files.len();
-        drop((hot, files));
-        let mut known: HashMap<Box<CStr>, u32> =
-            children.iter().map(|&child| (self.dir(child).name.clone(), child)).collect();
-        let mut kept = Vec::with_capacity(children.len());
-        let mut buffer = Vec::with_capacity(BUFFER);
-        let mut entries = RawDir::new(fd, buffer.spare_capacity_mut());
-        let mut count = 0;
-        let mut failed = None;
-        while failed.is_none() {
-            let entry = match entries.next() {
-                None | Some(Err(Errno::NOENT)) => break,
-                Some(Err(Errno::INTR)) => continue,
-                Some(Err(errno)) => {
-                    failed = Some(errno.into());
-                    break;
-                }
-                Some(Ok(entry)) => entry,
-            };
-            let name = entry.file_name();
-            if matches!(name.to_bytes(), b"." | b"..") {
-                continue;
-            }
-            if skip.is_some_and(|(root, node)| {
-                self.roots[root].2.step(node, name.to_bytes()) == Step::Skip
-            }) {
-                continue;
-            }
-            count += 1;
-            self.cursor.steps += 1;
-            if count > LARGEST || (count % 1024 == 0 && self.about_bytes() > self.limit) {
-                failed = Some(Stale("too_large"));
-                break;
-            }
-            let stat = match look(fd, name) {
-                Ok(stat) => stat,
-                Err(Errno::NOENT) => continue,
-                Err(errno) => {
-                    failed = Some(errno.into());
-                    break;
-                }
-            };
-            let here = Place::of(&stat);
-            if here != place {
-                // Another mount is not this subject's; another subvolume is more than is
-                // remembered.
-                if here.mount.is_some() && here.mount == place.mount {
-                    failed = Some(Stale("device"));
-                }
-                continue;
-            }
-            if is_directory(&stat) {
-                let same = known.remove(name).filter(|&dir| self.dir(dir).inode == stat.stx_ino);
-                kept.push(same.unwrap_or_else(|| {
-                    self.cursor.churn += stat.stx_blocks;
-                    let dir = self.add_dir(None, name, &stat);
-                    self.dir_mut(dir).parent = index;
-                    dir
-                }));
-            } else {
-                self.add_entry(index, name, &stat, now);
-            }
+    /// Which file it is that so far only its name is known of; `false`: none that is remembered.
+    fn identify(&self, index: u32, file: &mut Hot, stat: &Statx) -> bool {
+        file.inode = stat.stx_ino;
+        if self.links.contains_key(&file.inode) {
+            return true;
         }
-        // Those that are listed no more, or are another directory now.
-        let stays: HashSet<u32> = kept.iter().copied().collect();
-        for child in children.into_iter().filter(|child| !stays.contains(child)) {
-            self.cursor.churn += self.blocks_below(child);
-            self.remove(child);
-        }
-        for inode in linked {
-            self.release_link(inode);
-        }
-        let dir = self.dir_mut(index);
-        dir.children = kept;
-        dir.files.shrink_to_fit();
-        dir.hot.shrink_to_fit();
-        let change = dir.file_blocks.abs_diff(blocks);
-        self.cursor.churn += change;
-        failed.map_or(Ok(()), Err)
-    }
-
-    fn blocks_below(&self, index: u32) -> u64 {
-        let (mut below, mut blocks) = (vec![index], 0);
-        while let Some(dir) = below.pop() {
-            let dir = self.dir(dir);
-            blocks += dir.blocks + dir.file_blocks;
-            below.extend(&dir.children);
-        }
-        blocks
-    }
-
-    /// Hard links with names that were not seen: looks for them among the files that had one link
-    /// when they were seen, and has their directories read again. `true`: there are some.
-    fn search_links(&mut self) -> bool {
-        let mut wanted = HashSet::new();
-        for (&inode, link) in &mut self.links {
-            if link.seen < link.links && !link.searched {
-                link.searched = true;
-                wanted.insert(inode);
-            }
-        }
-        let mut found = false;
-        if !wanted.is_empty() {
-            for dir in self.dirs.iter_mut().flatten() {
-                if dir.files.iter().any(|file| wanted.contains(&file.inode)) {
-                    dir.ctime = UNKNOWN;
-                    found = true;
-                }
-            }
-        }
-        found
+        let at = self.dir(index).files.iter().position(|known| known.inode == file.inode);
+        file.file = at.map_or(LINKED, |at| at as u32);
+        at.is_some()
     }
 }

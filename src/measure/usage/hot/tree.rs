@@ -8,14 +8,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustix::fs::{Statx, StatxFlags};
 
 use super::super::skip::{SkipTree, Step};
-use super::super::walk::Totals;
+use super::super::walk::{Newest, Totals};
 use super::refresh::Cursor;
 
 /// The change time of a directory that has to be read again whatever it says.
 pub(super) const UNKNOWN: u64 = 0;
-/// Hot files at most: this many, or an eighth of all.
-const LEAST_HOT: usize = 256;
-const HOT_SHARE: usize = 8;
+/// A hot file is looked at again after this part of the time since it changed.
+const REST_SHARE: i32 = 8;
+/// Seconds after which the next refresh is reckoned with.
+const SOON: i32 = 5;
 
 /// What is asked of each inode.
 pub(super) const MASK: StatxFlags = StatxFlags::TYPE
@@ -27,25 +28,36 @@ pub(super) const MASK: StatxFlags = StatxFlags::TYPE
     .union(StatxFlags::CTIME)
     .union(StatxFlags::MNT_ID);
 
-/// A file with one link: 16 bytes each.
+/// A file with one link: 24 bytes each.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FileRecord {
     pub(super) inode: u64,
     /// Of 512 bytes.
     pub(super) blocks: u64,
+    pub(super) size: u64,
 }
 
-/// A file that is looked at by each refresh.
+/// A file that refreshes look at: each one while it changes, then more and more seldom.
 #[derive(Debug)]
 pub(super) struct Hot {
     pub(super) name: Box<CStr>,
+    /// 0: only its name is known yet.
     pub(super) inode: u64,
-    pub(super) size: u64,
     pub(super) ctime: u64,
     /// Its place in [`Dir::files`]; [`LINKED`] for one with several links.
     pub(super) file: u32,
     /// When it was last seen to change, in seconds after the tree was made.
     pub(super) changed: i32,
+    /// When it was last looked at, likewise.
+    pub(super) looked: i32,
+}
+
+impl Hot {
+    /// It was still for so long that this refresh need not look at it: what changes in it now is
+    /// seen within an eighth of that time.
+    pub(super) fn rests(&self, now: i32) -> bool {
+        now - self.looked < (now - self.changed) / REST_SHARE
+    }
 }
 
 pub(super) const LINKED: u32 = u32::MAX;
@@ -110,7 +122,7 @@ pub struct Tree {
     pub(super) links: HashMap<u64, Link>,
     pub(super) hot: usize,
     pub(super) files: usize,
-    pub(super) newest_mtime: Option<f64>,
+    pub(super) newest_mtime: Option<Newest>,
     /// Paths that were left alone when it was recorded.
     pub(super) skipped: Vec<PathBuf>,
     pub(super) made: Instant,
@@ -122,6 +134,14 @@ pub struct Tree {
     pub(super) passed_over: u64,
     /// Bytes that it may take.
     pub(super) limit: usize,
+    /// Hot files that the next refresh is expected to look at.
+    pub(super) awake: usize,
+    /// When the last refresh began, in seconds after the tree was made.
+    pub(super) refreshed: i32,
+    /// The wall clock, in seconds since 1970.
+    pub(super) clock: fn() -> f64,
+    /// It cannot be told whether symbolic links are on the way to its roots now.
+    pub(super) unsure: bool,
 }
 
 impl Tree {
@@ -145,7 +165,40 @@ impl Tree {
             noatime: true,
             passed_over: 0,
             limit,
+            awake: 0,
+            refreshed: 0,
+            clock,
+            unsure: false,
         }
+    }
+
+    /// Seconds since it was made, which no step of the wall clock changes.
+    pub(super) fn seconds(&self) -> i32 {
+        i32::try_from(self.made.elapsed().as_secs()).unwrap_or(i32::MAX)
+    }
+
+    /// Each refresh finds out by itself when a symbolic link takes the place of a directory on the
+    /// way to its roots (from Linux 5.6).
+    pub fn sees_links(&self) -> bool {
+        !self.unsure
+    }
+
+    /// Inodes that a refresh is expected to look at, an opened directory counted twice.
+    pub fn looks(&self) -> usize {
+        self.awake + 2 * (self.dirs.len() - self.free.len())
+    }
+
+    /// Counts the hot files that the next refresh will look at, if it comes soon.
+    pub(super) fn count_awake(&mut self) {
+        let soon = self.seconds() + SOON;
+        let hot = self.dirs.iter().flatten().flat_map(|dir| &dir.hot);
+        self.awake = hot.filter(|file| !file.rests(soon)).count();
+    }
+
+    /// Part of a full pass that a refresh is expected to cost: what it looks at over what there is.
+    pub fn share(&self) -> f64 {
+        let (dirs, looks) = (self.dirs.len() - self.free.len(), self.looks());
+        looks as f64 / (self.files + self.links.len() + dirs).max(1) as f64
     }
 
     /// Whether it was recorded with these paths left alone.
@@ -248,12 +301,23 @@ impl Tree {
         index
     }
 
-    /// An entry that is no directory. `clock`: now.
-    pub(super) fn add_entry(&mut self, index: u32, name: &CStr, stat: &Statx, clock: f64) {
+    /// An entry that is no directory. `clock`: now; `known`: when it was seen to change, if it was
+    /// hot already.
+    pub(super) fn add_entry(
+        &mut self,
+        index: u32,
+        name: &CStr,
+        stat: &Statx,
+        clock: f64,
+        known: Option<i32>,
+    ) {
         let (inode, ctime) = (stat.stx_ino, ctime(stat));
         let age = clock - seconds(stat);
-        let hot = age < self.window.as_secs_f64();
-        let changed = self.made.elapsed().as_secs_f64() - age.max(0.0);
+        let looked = self.seconds();
+        let changed = (f64::from(looked) - age.max(0.0)) as i32;
+        // The wall clock may have been set since it changed.
+        let changed = known.map_or(changed, |known| known.max(changed));
+        let hot = f64::from(looked - changed) < self.window.as_secs_f64();
         let several = stat.stx_nlink > 1;
         let dir = self.dirs[index as usize].as_mut().expect("as above");
         let mut file = LINKED;
@@ -271,23 +335,21 @@ impl Tree {
             (link.links, link.blocks, link.size) = (stat.stx_nlink, stat.stx_blocks, stat.stx_size);
         } else {
             file = dir.files.len() as u32;
-            dir.files.push(FileRecord { inode, blocks: stat.stx_blocks });
+            dir.files.push(FileRecord { inode, blocks: stat.stx_blocks, size: stat.stx_size });
             dir.file_blocks += stat.stx_blocks;
             dir.file_sizes += stat.stx_size;
             self.files += 1;
         }
         if hot {
             let name = name.into();
-            let changed = changed as i32;
-            dir.hot.push(Hot { name, inode, size: stat.stx_size, ctime, file, changed });
+            dir.hot.push(Hot { name, inode, ctime, file, changed, looked });
             self.hot += 1;
         }
         self.see(stat);
     }
 
     pub(super) fn see(&mut self, stat: &Statx) {
-        let mtime = stat.stx_mtime.tv_sec as f64 + f64::from(stat.stx_mtime.tv_nsec) / 1e9;
-        self.newest_mtime = Some(self.newest_mtime.map_or(mtime, |newest| newest.max(mtime)));
+        self.newest_mtime = Newest::merged(self.newest_mtime, Some(Newest::of(stat)));
     }
 
     pub(super) fn release_link(&mut self, inode: u64) {
@@ -312,33 +374,6 @@ impl Tree {
             }
             below.extend(dir.children);
         }
-    }
-
-    /// Keeps no more hot files than there is place for: those that changed last.
-    pub(super) fn prune(&mut self) {
-        let most = LEAST_HOT.max(self.files / HOT_SHARE);
-        if self.hot <= most + most / 4 {
-            return;
-        }
-        let hot = self.dirs.iter().flatten().flat_map(|dir| &dir.hot);
-        let mut times: Vec<i32> = hot.map(|hot| hot.changed).collect();
-        let rank = times.len() - most;
-        let (_, &mut least, _) = times.select_nth_unstable(rank);
-        // All that are younger than that one, and of those that are as young as many as fit.
-        let younger = times.iter().filter(|&&time| time > least).count();
-        let mut room = most.saturating_sub(younger);
-        let before = self.hot;
-        self.hot = 0;
-        for dir in self.dirs.iter_mut().flatten() {
-            dir.hot.retain(|hot| {
-                let as_young = hot.changed == least && room > 0;
-                room -= usize::from(as_young);
-                hot.changed > least || as_young
-            });
-            dir.hot.shrink_to_fit();
-            self.hot += dir.hot.len();
-        }
-        self.passed_over += (before - self.hot) as u64;
     }
 
     /// The node of a directory in its root's list of paths to leave alone.

@@ -21,7 +21,7 @@ use thiserror::Error;
 pub(super) use verdict::trusted;
 pub use verdict::{Distrust, verdict};
 
-use super::pass::resolve;
+use super::pass::Real;
 use super::target::Target;
 use crate::host::sys::{self, ProjectAttributes, ProjectQuota};
 use crate::host::{Guard, MountEntry};
@@ -87,28 +87,24 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// A probe for a target whose resolved path is `root`, where its filesystem is mounted with
-    /// project quotas. Touches no path but to follow links of directories elsewhere.
-    pub fn find(guard: &Guard, target: &Target, root: &Path) -> Option<Self> {
+    /// A probe for a target that lies at `real`, where its filesystem is mounted with project
+    /// quotas. Touches no path.
+    pub(super) fn find(guard: &Guard, target: &Target, real: &Real) -> Option<Self> {
         if target.remote {
             return None;
         }
         let table = guard.table();
-        let mount = table.containing(&guard.on_host(root))?;
+        let mount = table.containing(&guard.on_host(&real.root))?;
         let enforced = counts_projects(mount)?;
-        let mut extra = Vec::new();
-        for path in &target.extra {
-            let path = resolve(guard, path).ok()?;
-            let elsewhere = table.containing(&guard.on_host(&path))?;
+        for path in &real.extra {
             // A project ends with its filesystem.
-            if elsewhere.device != mount.device {
+            if table.containing(&guard.on_host(path))?.device != mount.device {
                 return None;
             }
-            extra.push(path);
         }
         Some(Self {
-            root: root.to_path_buf(),
-            extra,
+            root: real.root.clone(),
+            extra: real.extra.clone(),
             mount_point: guard.roots().inside(&mount.mount_point),
             device: guard.roots().inside(Path::new(&mount.source)),
             enforced,

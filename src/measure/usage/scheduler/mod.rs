@@ -4,6 +4,8 @@
 //! back is left there (its worker drops the walk should it ever return) and the scheduler goes on
 //! with subjects on other filesystems.
 
+mod begin;
+mod lookup;
 mod outcome;
 mod remember;
 mod targets;
@@ -24,6 +26,7 @@ use super::target::{MeterStats, UsageConfig};
 use crate::host::sys::thread_cpu_seconds;
 use crate::host::{Guard, Ticket};
 use crate::model::Subject;
+use lookup::Lookup;
 
 /// Updates are told at most this often.
 const UPDATE_EVERY: Duration = Duration::from_millis(200);
@@ -32,7 +35,7 @@ const UPDATE_EVERY: Duration = Duration::from_millis(200);
 enum Done {
     Walk(Slice, Box<Readings>),
     Quota(Result<Record, NoRecord>, f64),
-    Refresh(RefreshSlice),
+    Refresh(Vec<RefreshSlice>),
     Statfs(std::io::Result<Option<u64>>, f64),
 }
 
@@ -42,11 +45,19 @@ struct Readings {
     after: Option<Record>,
 }
 
+/// Work under way for some subjects.
 struct Flight {
-    id: u64,
+    ids: Vec<u64>,
+    /// The filesystem it waits for.
     device: (u32, u32),
     began: Instant,
-    ticket: Ticket<Done>,
+    stage: Stage,
+}
+
+enum Stage {
+    /// Finding out where the subject lies, and whether it is to be refreshed then.
+    Lookup(Lookup, bool),
+    Slice(Ticket<Done>),
 }
 
 pub(super) struct Scheduler {
@@ -125,8 +136,8 @@ impl Scheduler {
             self.bootstrap.fill(now);
             self.calls.fill(now);
             wait = match self.choose(now) {
-                Ok((id, oldest)) => {
-                    self.work(id, oldest);
+                Ok((chosen, oldest)) => {
+                    self.work(chosen, oldest);
                     Duration::ZERO
                 }
                 Err(wait) => wait,

@@ -16,27 +16,20 @@ use crate::model::MeasureFailure;
 const CALLS_AN_INODE: f64 = 1.25;
 
 impl Scheduler {
-    /// Takes in what came back meanwhile.
-    pub(super) fn land(&mut self) {
-        let mut index = 0;
-        while index < self.flights.len() {
-            match self.flights[index].ticket.poll(Duration::ZERO) {
-                Some(result) => {
-                    let flight = self.flights.swap_remove(index);
-                    self.finish(flight.id, flight.began, result);
-                }
-                None => index += 1,
+    pub(super) fn finish(&mut self, ids: &[u64], began: Instant, result: Result<Done, GuardError>) {
+        let now = Instant::now();
+        for id in ids {
+            if let Some(entry) = self.entries.get_mut(id) {
+                entry.in_flight = false;
             }
         }
-    }
-
-    pub(super) fn finish(&mut self, id: u64, began: Instant, result: Result<Done, GuardError>) {
-        let now = Instant::now();
-        if let Some(entry) = self.entries.get_mut(&id) {
-            entry.in_flight = false;
-        }
+        let id = ids[0];
         match result {
-            Err(error) => self.fail(id, error.reason(), error.to_string()),
+            Err(error) => {
+                for id in ids {
+                    self.fail(*id, error.reason(), error.to_string());
+                }
+            }
             Ok(Done::Statfs(result, cpu)) => {
                 self.charge(id, cpu);
                 let Some(entry) = self.entries.get_mut(&id) else { return };
@@ -66,7 +59,11 @@ impl Scheduler {
                     Err(error) => self.fail(id, "missing", error.to_string()),
                 }
             }
-            Ok(Done::Refresh(slice)) => self.finish_refresh(id, slice, now),
+            Ok(Done::Refresh(slices)) => {
+                for slice in slices {
+                    self.finish_refresh(slice, now);
+                }
+            }
             Ok(Done::Walk(mut slice, quota)) => {
                 self.stats.inodes_total += slice.inodes;
                 self.calls.take(slice.inodes as f64 * CALLS_AN_INODE);
@@ -84,8 +81,9 @@ impl Scheduler {
                     }
                     Progress::Done(totals) => {
                         let recorder = slice.walk.take_recorder();
+                        let real = active.real.clone();
                         self.complete(id, &totals, quota.after, now);
-                        self.reconcile(id, recorder, now);
+                        self.reconcile(id, real, recorder, now);
                     }
                 }
             }
@@ -101,12 +99,10 @@ impl Scheduler {
         let before = active.before;
         let subject = &entry.target.subject;
         let (mut book, at) = (lock(&self.shared.book), timestamp());
-        if let Some((used, then)) = book.used(subject) {
-            let change = totals.used_bytes as f64 - used as f64;
-            let asked = self.config.max_age.as_secs_f64();
-            let fresh = order::weight(change / (at - then).max(1.0), totals.used_bytes, asked);
-            // Half of what it was: growth that comes in bursts is remembered.
-            entry.weight = fresh.max(entry.weight / 2.0).max(1.0);
+        if let (Some(used), Some(then)) = (book.used(subject), entry.last_good) {
+            let passed = now.saturating_duration_since(then);
+            entry.weight =
+                grown(entry.weight, used, totals.used_bytes, passed, self.config.max_age);
         }
         book.walked(subject, entry.kind, totals, at, seconds);
         let mut quota = None;
@@ -128,7 +124,7 @@ impl Scheduler {
             }
         }
         drop(book);
-        entry.cost = cost;
+        (entry.cost, entry.hot.used) = (cost, totals.used_bytes);
         entry.succeeded(now);
         if entry.kind == Kind::Walk {
             self.trust(id, quota.is_some(), now);
@@ -136,11 +132,11 @@ impl Scheduler {
         self.count("complete");
     }
 
-    fn finish_refresh(&mut self, id: u64, slice: RefreshSlice, now: Instant) {
+    fn finish_refresh(&mut self, slice: RefreshSlice, now: Instant) {
         self.stats.inodes_total += slice.inodes;
         self.calls.take(slice.inodes as f64 * CALLS_AN_INODE);
-        self.charge(id, slice.cpu_seconds);
-        self.refreshed(id, slice, now);
+        self.charge(slice.id, slice.cpu_seconds);
+        self.refreshed(slice, now);
     }
 
     /// Charges the bucket that the work was admitted by.
@@ -162,6 +158,7 @@ impl Scheduler {
             }
             return self.count("quota_lost");
         }
+        entry.in_flight = false;
         entry.back_off(reason, Instant::now(), self.config.max_age);
         // What is remembered may be wrong by now, or is away with a call that does not come back.
         (entry.hot.tree, entry.hot.began) = (None, None);
@@ -169,4 +166,12 @@ impl Scheduler {
         lock(&self.shared.book).failed(&entry.target.subject, entry.kind, failure);
         self.count(reason);
     }
+}
+
+/// The importance of a subject whose use went from `before` to `now` in `passed`.
+pub(super) fn grown(weight: f64, before: u64, now: u64, passed: Duration, asked: Duration) -> f64 {
+    let change = now as f64 - before as f64;
+    let fresh = order::weight(change / passed.as_secs_f64().max(1.0), now, asked.as_secs_f64());
+    // Half of what it was: growth that comes in bursts is remembered.
+    fresh.max(weight / 2.0).max(1.0)
 }

@@ -1,41 +1,47 @@
-//! The scheduler's part in [hot files](super::hot): when trees are remembered, which are given up
-//! for want of memory, and what becomes of a refresh.
+//! The scheduler's part in [hot files](super::super::hot): which trees are given up for want of
+//! memory, and what becomes of a refresh.
 //!
-//! While the budget is enough for full passes of everything at the age asked for, nothing is
-//! remembered: every value is exact. Else full passes leave trees, and refreshes go between them.
+//! Full passes leave trees, and refreshes go between them where that buys more for the same CPU time:
+//! see [`Entry::incremental`].
 
 use std::time::Instant;
 
-use super::super::entry::{Entry, Kind};
+use super::super::entry::Entry;
 use super::super::hot::{Recorder, Refreshed, drift};
 use super::super::meter::{lock, timestamp};
-use super::super::pass::RefreshSlice;
+use super::super::pass::{Real, RefreshSlice};
 use super::Scheduler;
-
-/// Parts of the budget that full passes alone would need, above which trees are remembered, and
-/// below which they are no longer.
-const PRESSED: [f64; 2] = [0.9, 0.5];
+use super::outcome::grown;
 
 impl Scheduler {
     /// A full pass ended: what it found that refreshes had missed, and the tree it left.
-    pub(super) fn reconcile(&mut self, id: u64, recorder: Option<Recorder>, now: Instant) {
+    pub(super) fn reconcile(
+        &mut self,
+        id: u64,
+        real: Real,
+        recorder: Option<Recorder>,
+        now: Instant,
+    ) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         // Where a project quota is read between the walks, nothing is to be remembered.
         let recorder = recorder.filter(|_| entry.stretch == 1);
         let hot = &mut entry.hot;
         let wanted = recorder.is_some();
-        let (old, new) = (hot.tree.take(), recorder.and_then(Recorder::finish));
+        let (old, mut new) = (hot.tree.take(), recorder.and_then(Recorder::finish));
         hot.full = Some(now);
-        hot.began = None;
-        if let (Some(old), Some(new)) = (&old, &new) {
+        (hot.began, hot.checked, hot.real) = (None, None, Some(real));
+        if let (Some(old), Some(new)) = (&old, &mut new) {
             let missed = drift(old, new);
             let passed = now.saturating_duration_since(old.made());
-            if hot.bound.is_some_and(|bound| missed > bound) {
-                self.stats.bound_exceeded_total += 1;
+            if let Some(bound) = hot.bound {
+                self.stats.bound_checked_total += 1;
+                self.stats.bound_exceeded_total += u64::from(missed > bound);
             }
             hot.drift.reconciled(missed, passed);
+            hot.pace = hot.seen as f64 / passed.as_secs_f64().max(1.0);
+            new.inherit(old);
         }
-        hot.bound = None;
+        (hot.bound, hot.seen) = (None, 0);
         // Whether a refresh is worth its cost is learned anew with each tree.
         hot.cost = hot.cost.filter(|cost| *cost < entry.cost / 2.0);
         hot.given_up = wanted && new.is_none();
@@ -45,8 +51,8 @@ impl Scheduler {
     }
 
     /// A slice of a refresh came back.
-    pub(super) fn refreshed(&mut self, id: u64, slice: RefreshSlice, now: Instant) {
-        let Some(entry) = self.entries.get_mut(&id) else { return };
+    pub(super) fn refreshed(&mut self, slice: RefreshSlice, now: Instant) {
+        let Some(entry) = self.entries.get_mut(&slice.id) else { return };
         let hot = &mut entry.hot;
         hot.spent += slice.cpu_seconds;
         let (totals, churn) = match slice.refreshed {
@@ -62,13 +68,24 @@ impl Scheduler {
             Refreshed::Done { totals, churn } => (totals, churn),
         };
         let passed = now.saturating_duration_since(slice.tree.made());
-        let bound = hot.drift.bound(totals.used_bytes, churn, passed);
+        hot.seen = hot.seen.saturating_add(churn);
+        // As much again for the files that are followed, and as much each for those that changed as
+        // lately and are not.
+        let (followed, others) = (slice.tree.hot_files() as u64, slice.tree.passed_over());
+        let unseen = hot.seen.saturating_mul(1 + others / followed.max(1));
+        let bound = hot.drift.bound(totals.used_bytes, churn, unseen, passed);
         let seconds = hot.began.take().map_or(0.0, |began| (now - began).as_secs_f64());
         (hot.bound, hot.cost) = (Some(bound), Some(hot.spent));
-        hot.tree = Some(slice.tree);
-        entry.last_good = Some(now);
+        (hot.used, hot.tree) = (totals.used_bytes, Some(slice.tree));
         let subject = &entry.target.subject;
-        lock(&self.shared.book).refreshed(subject, &totals, bound, timestamp(), seconds);
+        let mut book = lock(&self.shared.book);
+        if let (Some(used), Some(then)) = (book.used(subject), entry.last_good) {
+            let (passed, asked) = (now.saturating_duration_since(then), self.config.max_age);
+            entry.weight = grown(entry.weight, used, totals.used_bytes, passed, asked);
+        }
+        entry.last_good = Some(now);
+        book.refreshed(subject, &totals, bound, timestamp(), seconds);
+        drop(book);
         self.count("incremental");
     }
 
@@ -92,19 +109,11 @@ impl Scheduler {
         }
     }
 
-    /// Whether full passes alone are too much for the budget, and what is remembered.
+    /// What is remembered.
     pub(super) fn account_memory(&mut self) {
-        let asked = self.config.max_age.as_secs_f64() / 2.0;
-        let walks = || self.entries.values().filter(|entry| entry.kind == Kind::Walk);
-        let demand = walks().map(|entry| entry.cost / f64::from(entry.stretch)).sum::<f64>()
-            / asked.max(0.001);
-        let pressed = walks().any(|entry| entry.hot.pressed);
-        let threshold = PRESSED[usize::from(pressed)] * self.config.cpu_budget;
-        let pressed = demand > threshold && self.config.memory > 0;
         let (mut bytes, mut remembered) = (0, 0);
         for entry in self.entries.values_mut() {
-            entry.hot.pressed = pressed;
-            if !pressed && !entry.in_flight {
+            if self.config.memory == 0 && !entry.in_flight {
                 (entry.hot.tree, entry.hot.began) = (None, None);
             }
             if entry.hot.tree.is_some() || (entry.in_flight && entry.hot.began.is_some()) {

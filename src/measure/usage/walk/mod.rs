@@ -17,6 +17,7 @@
 
 mod descent;
 mod error;
+mod newest;
 mod split;
 
 use std::ffi::{CStr, CString};
@@ -32,11 +33,11 @@ use rustix::fs::{AtFlags, FileType, RawDir, SeekFrom, Statx, StatxFlags, seek, s
 use rustix::io::Errno;
 
 pub use error::WalkError;
+pub use newest::Newest;
 
 use super::hot::Recorder;
 use super::links::{Links, TooMany};
 use super::skip::{SkipTree, Step};
-use crate::model::Timestamp;
 
 /// What one `getdents64` may return: fewer calls for wide directories.
 const BUFFER: usize = 64 * 1024;
@@ -65,8 +66,8 @@ pub struct Totals {
     pub apparent_bytes: u64,
     /// Inodes, as `du -s --inodes`.
     pub files: u64,
-    /// Newest modification time of any inode.
-    pub newest_mtime: Option<Timestamp>,
+    /// Newest modification of any inode, directories included.
+    pub newest_mtime: Option<Newest>,
 }
 
 /// How far a walk is after a slice.
@@ -180,6 +181,7 @@ impl Walk {
                 | StatxFlags::SIZE
                 | StatxFlags::BLOCKS
                 | StatxFlags::MTIME
+                | StatxFlags::CTIME
                 | StatxFlags::MNT_ID,
             noatime: true,
             recorder: None,
@@ -188,7 +190,6 @@ impl Walk {
 
     /// The same walk, with everything it sees told to a recorder.
     pub fn recorded(mut self, recorder: Recorder) -> Self {
-        self.mask |= StatxFlags::CTIME;
         self.recorder = Some(recorder);
         self
     }
@@ -393,18 +394,14 @@ impl Totals {
         self.used_bytes += other.used_bytes;
         self.apparent_bytes += other.apparent_bytes;
         self.files += other.files;
-        // `None` is less than any time.
-        if other.newest_mtime > self.newest_mtime {
-            self.newest_mtime = other.newest_mtime;
-        }
+        self.newest_mtime = Newest::merged(self.newest_mtime, other.newest_mtime);
     }
 
     fn add(&mut self, stat: &Statx) {
         self.used_bytes += stat.stx_blocks * 512;
         self.apparent_bytes += stat.stx_size;
         self.files += 1;
-        let mtime = stat.stx_mtime.tv_sec as f64 + f64::from(stat.stx_mtime.tv_nsec) / 1e9;
-        self.newest_mtime = Some(self.newest_mtime.map_or(mtime, |newest| newest.max(mtime)));
+        self.newest_mtime = Newest::merged(self.newest_mtime, Some(Newest::of(stat)));
     }
 }
 

@@ -1,0 +1,229 @@
+//! Which volumes are worth a look at open files, and what such a look means.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use crate::measure::open_files::{Answer, Held, ProcessUse};
+use crate::model::{
+    FileUser, HeldOpen, OpenFiles, Sandbox, Snapshot, Timestamp, VolumeKey, VolumeKind,
+    VolumeState, VolumeView,
+};
+
+/// Volumes that are, or may become, orphans: only of those it matters who holds them open.
+pub fn candidates(snapshot: &Snapshot) -> impl Iterator<Item = &VolumeView> {
+    snapshot.volumes.iter().filter(|view| match view.state {
+        VolumeState::Orphaned => true,
+        VolumeState::Unknown => {
+            !view.volume.claims.claimed()
+                && matches!(view.volume.kind, VolumeKind::Persistent | VolumeKind::Disk)
+        }
+        _ => false,
+    })
+}
+
+/// Puts what is known of open files beside the volumes that are still worth it.
+pub fn attach(snapshot: &mut Snapshot, known: &HashMap<VolumeKey, OpenFiles>) {
+    let wanted: Vec<VolumeKey> = candidates(snapshot).map(|view| view.volume.key.clone()).collect();
+    let mut wanted = wanted.into_iter().peekable();
+    // Both are in the order of the snapshot.
+    for view in &mut snapshot.volumes {
+        if wanted.next_if_eq(&view.volume.key).is_some() {
+            view.open_files = known.get(&view.volume.key).cloned();
+        }
+    }
+}
+
+/// What an answer says of the place with this number.
+pub fn of_place(
+    answer: &Answer,
+    place: usize,
+    sandboxes: &[Sandbox],
+    looked_at: Timestamp,
+) -> OpenFiles {
+    if let Some(error) = &answer.error {
+        return OpenFiles::NotLookedUp { reason: error.clone() };
+    }
+    let held = answer.places.get(place).cloned().unwrap_or_default();
+    let not_whole = not_whole(answer);
+    if answer.processes == 0 && held == Held::default() {
+        let none = || "the proc filesystem shows no process but ours".to_string();
+        return OpenFiles::NotLookedUp { reason: not_whole.unwrap_or_else(none) };
+    }
+    OpenFiles::LookedUp(HeldOpen {
+        by: held.by.into_iter().map(|by| user(by, sandboxes)).collect(),
+        processes: held.processes,
+        files: held.files,
+        mounted_below: held.mounted_below.into_iter().map(PathBuf::from).collect(),
+        not_whole,
+        looked_at,
+    })
+}
+
+fn not_whole(answer: &Answer) -> Option<String> {
+    if answer.denied > 0 {
+        return Some(format!(
+            "{} of {} processes could not be looked into, which takes CAP_SYS_PTRACE and \
+             CAP_DAC_READ_SEARCH",
+            answer.denied,
+            answer.denied + answer.processes
+        ));
+    }
+    answer.cut_short.then(|| "more files are open on this host than one look reads".to_string())
+}
+
+fn user(by: ProcessUse, sandboxes: &[Sandbox]) -> FileUser {
+    let container = container(&by.cgroups);
+    let top = container.split('.').next().unwrap_or_default();
+    let task = sandboxes
+        .iter()
+        .find(|sandbox| !top.is_empty() && sandbox.key.container == top)
+        .and_then(|sandbox| {
+            let exact = sandbox.tasks.iter().find(|task| task.container == container);
+            exact.or(sandbox.tasks.first().filter(|_| sandbox.tasks.len() == 1))
+        })
+        .map(|task| task.id.clone())
+        .unwrap_or_default();
+    FileUser {
+        pid: by.pid,
+        command: by.command,
+        container,
+        task,
+        files: by.files,
+        deleted: by.deleted,
+        working_directory: by.working_directory,
+        root_directory: by.root_directory,
+        mounted_at: by.mounted_at.map(PathBuf::from),
+    }
+}
+
+/// The container that cgroup paths name: `…/mesos/<id>` with further `/mesos/<nested id>` below it
+/// (the freezer's is the deepest), `…/docker/<id>` or `…docker-<id>.scope`.
+pub fn container(cgroups: &[String]) -> String {
+    let mesos = cgroups.iter().map(|path| {
+        let mut ids = Vec::new();
+        let mut parts = path.split('/');
+        while parts.any(|part| part == "mesos") {
+            match parts.next() {
+                // `agent` is the agent itself under cgroup v2.
+                Some("" | "agent") | None => break,
+                Some(id) => ids.push(id),
+            }
+        }
+        ids
+    });
+    let deepest = mesos.max_by_key(Vec::len).filter(|ids| !ids.is_empty());
+    if let Some(ids) = deepest {
+        return ids.join(".");
+    }
+    let docker = cgroups.iter().flat_map(|path| path.split('/')).find_map(|part| {
+        let id = part.strip_suffix(".scope").unwrap_or(part);
+        let id = id.rsplit('-').next().unwrap_or(id);
+        let hexadecimal = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        hexadecimal.then(|| id[..12].to_string())
+    });
+    docker.unwrap_or_default()
+}
+
+/// Who holds it, in a few words: `postgres (pid 12, task db-1, 3 files)` and how many more.
+pub fn spoken(open: &OpenFiles) -> Option<String> {
+    let OpenFiles::LookedUp(held) = open else { return None };
+    let Some(first) = held.by.first() else {
+        let below = held.mounted_below.first()?;
+        return Some(format!("a mount of a part of it at {}", below.display()));
+    };
+    let mut facts = vec![format!("pid {}", first.pid)];
+    match (first.task.as_str(), first.container.as_str()) {
+        ("", "") => {}
+        ("", container) => facts.push(format!("container {container}")),
+        (task, _) => facts.push(format!("task {task}")),
+    }
+    match (first.files, first.deleted) {
+        (0, _) => {}
+        (1, 0) => facts.push("1 file".into()),
+        (files, 0) => facts.push(format!("{files} files")),
+        (1, _) => facts.push("1 removed file".into()),
+        (files, deleted) => facts.push(format!("{files} files, {deleted} of them removed")),
+    }
+    if first.working_directory {
+        facts.push("working directory".into());
+    }
+    if first.root_directory {
+        facts.push("root directory".into());
+    }
+    if let Some(at) = &first.mounted_at {
+        facts.push(format!("mounted at {} in its namespace", at.display()));
+    }
+    let more = match held.processes.saturating_sub(1) {
+        0 => String::new(),
+        1 => " and 1 other process".into(),
+        n => format!(" and {n} other processes"),
+    };
+    Some(format!("{} ({}){more}", first.command, facts.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(list: &[&str]) -> Vec<String> {
+        list.iter().map(|path| path.to_string()).collect()
+    }
+
+    #[test]
+    fn containers_of_both_versions_of_cgroups_and_of_docker() {
+        let id = "a".repeat(64);
+        let (docker, scope) = (format!("/docker/{id}"), format!("/system.slice/docker-{id}.scope"));
+        for (cgroups, expected) in [
+            (vec!["/mesos/c1", "/mesos/c1/mesos/n1", "/user.slice"], "c1.n1"),
+            (vec!["/mesos/c1/mesos/n1/mesos/n2/leaf"], "c1.n1.n2"),
+            (vec!["/mesos/c1/leaf"], "c1"),
+            (vec!["/mesos/agent/leaf"], ""),
+            (vec!["/system.slice/mesos/c9"], "c9"),
+            (vec!["/mesos"], ""),
+            (vec!["/mesos/"], ""),
+            (vec![docker.as_str()], "aaaaaaaaaaaa"),
+            (vec![scope.as_str()], "aaaaaaaaaaaa"),
+            (vec!["/user.slice/user-0.slice/session-1.scope"], ""),
+            (vec![], ""),
+        ] {
+            assert_eq!(container(&paths(&cgroups)), expected, "{cgroups:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_found_is_not_nobody_there() {
+        let mut answer =
+            Answer { places: vec![Held::default()], processes: 7, ..Answer::default() };
+        let looked = |answer: &Answer| of_place(answer, 0, &[], 5.0);
+        assert_eq!(looked(&answer).files(), Some(0));
+        answer.denied = 3;
+        assert_eq!(looked(&answer).files(), None);
+        let words = "3 of 10 processes could not be looked into, which takes CAP_SYS_PTRACE and \
+                     CAP_DAC_READ_SEARCH";
+        assert_eq!(looked(&answer).unknown(), Some(words));
+        answer.processes = 0;
+        assert!(matches!(looked(&answer), OpenFiles::NotLookedUp { .. }));
+        answer = Answer { places: vec![Held::default()], ..Answer::default() };
+        assert_eq!(looked(&answer).files(), None);
+        answer = Answer { error: Some("read /proc: no".into()), ..Answer::default() };
+        assert_eq!(looked(&answer).unknown(), Some("read /proc: no"));
+        answer = Answer { cut_short: true, processes: 1, ..Answer::default() };
+        assert_eq!((looked(&answer).files(), looked(&answer).is_held()), (None, false));
+    }
+
+    #[test]
+    fn who_holds_it_is_one_phrase() {
+        let held = |by: Vec<FileUser>, processes| {
+            let files = by.iter().map(|by| by.files).sum();
+            spoken(&OpenFiles::LookedUp(HeldOpen { by, processes, files, ..HeldOpen::default() }))
+        };
+        let user = FileUser { pid: 12, command: "postgres".into(), ..FileUser::default() };
+        assert_eq!(held(vec![], 0), None);
+        let one = FileUser { files: 3, task: "db-1".into(), container: "c".into(), ..user.clone() };
+        let phrase = held(vec![one], 4).expect("somebody");
+        assert_eq!(phrase, "postgres (pid 12, task db-1, 3 files) and 3 other processes");
+        let gone = FileUser { files: 1, deleted: 1, working_directory: true, ..user };
+        let phrase = held(vec![gone], 1).expect("somebody");
+        assert_eq!(phrase, "postgres (pid 12, 1 removed file, working directory)");
+    }
+}

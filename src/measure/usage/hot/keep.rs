@@ -1,0 +1,71 @@
+//! Which files stay hot.
+
+use std::collections::{HashMap, HashSet};
+
+use super::tree::{Dir, Hot, Tree};
+
+/// Hot files at most: this many, or an eighth of all.
+const LEAST_HOT: usize = 32;
+const HOT_SHARE: usize = 8;
+
+impl Tree {
+    /// Keeps hot what was hot in the tree before this one, at whatever time the wall clock says it
+    /// changed: it may have been set.
+    pub fn inherit(&mut self, old: &Self) {
+        let before: HashMap<u64, &Dir> =
+            old.dirs.iter().flatten().map(|dir| (dir.inode, dir)).collect();
+        let later = old.made.elapsed().saturating_sub(self.made.elapsed()).as_secs() as i32;
+        let (now, window) = (self.seconds(), self.window.as_secs() as i32);
+        for dir in self.dirs.iter_mut().flatten() {
+            let Some(was) = before.get(&dir.inode).filter(|was| !was.hot.is_empty()) else {
+                continue;
+            };
+            let known: HashSet<u64> = dir.hot.iter().map(|hot| hot.inode).collect();
+            let places: HashMap<u64, u32> =
+                (0..).zip(&dir.files).map(|(i, f)| (f.inode, i)).collect();
+            for hot in was.hot.iter().filter(|hot| !known.contains(&hot.inode)) {
+                let changed = hot.changed - later;
+                let Some(&file) = places.get(&hot.inode) else { continue };
+                if now - changed >= window {
+                    continue;
+                }
+                let name = hot.name.clone();
+                dir.hot.push(Hot { name, file, changed, looked: now, ..*hot });
+                self.hot += 1;
+            }
+        }
+        self.prune();
+    }
+
+    /// There are about twice as many hot files as there is place for.
+    pub(super) fn crowded(&self) -> bool {
+        self.hot > 2 * LEAST_HOT.max(self.files / HOT_SHARE)
+    }
+
+    /// Keeps no more hot files than there is place for: those that changed last.
+    pub(super) fn prune(&mut self) {
+        let most = LEAST_HOT.max(self.files / HOT_SHARE);
+        if self.hot <= most + most / 4 {
+            return;
+        }
+        let hot = self.dirs.iter().flatten().flat_map(|dir| &dir.hot);
+        let mut times: Vec<i32> = hot.map(|hot| hot.changed).collect();
+        let rank = times.len() - most;
+        let (_, &mut least, _) = times.select_nth_unstable(rank);
+        // All that are younger than that one, and of those that are as young as many as fit.
+        let younger = times.iter().filter(|&&time| time > least).count();
+        let mut room = most.saturating_sub(younger);
+        let before = self.hot;
+        self.hot = 0;
+        for dir in self.dirs.iter_mut().flatten() {
+            dir.hot.retain(|hot| {
+                let as_young = hot.changed == least && room > 0;
+                room -= usize::from(as_young);
+                hot.changed > least || as_young
+            });
+            dir.hot.shrink_to_fit();
+            self.hot += dir.hot.len();
+        }
+        self.passed_over += (before - self.hot) as u64;
+    }
+}

@@ -17,6 +17,7 @@ pub(super) fn run(global: &GlobalArgs, args: &DemoArgs) -> anyhow::Result<ExitCo
     let scene = Scene::create(&dir).context("make the demo scene")?;
     let mut config = Config::default();
     config.mesos.enabled = Enabled::True;
+    config.docker.enabled = Enabled::False;
     config.mesos.work_dir = Some(scene.work_dir().to_path_buf());
     config.mesos.runtime_dir = Some(scene.runtime_dir().to_path_buf());
     config.mesos.agent_url = Some(scene.agent_url());

@@ -70,6 +70,12 @@ impl Config {
         let mesos = &mut self.mesos;
         match key {
             "directories" => self.directories = super::directories::from_list(utf8(value)?),
+            "docker.data_root" => self.docker.data_root = Some(PathBuf::from(value)),
+            "docker.enabled" => self.docker.enabled = utf8(value)?.parse()?,
+            "docker.labels" => self.docker.labels = super::docker::from_list(utf8(value)?),
+            "docker.max_body" => self.docker.max_body = utf8(value)?.parse()?,
+            "docker.socket" => self.docker.socket = Some(utf8(value)?.to_owned()),
+            "docker.timeout" => self.docker.timeout = duration(value)?,
             "discovery.interval" => self.discovery.interval = duration(value)?,
             "filesystems.interval" => self.filesystems.interval = duration(value)?,
             "filesystems.timeout" => self.filesystems.timeout = duration(value)?,

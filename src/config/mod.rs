@@ -5,6 +5,7 @@
 //! hold that file, [`Config::default`] and `docs/configuration.md` together.
 
 mod directories;
+mod docker;
 mod env;
 mod error;
 mod load;
@@ -16,6 +17,7 @@ mod units;
 mod validate;
 
 pub use directories::{DirectoryConfig, has_wildcard};
+pub use docker::DockerConfig;
 pub use env::variable;
 pub use error::ConfigError;
 pub use load::{DEFAULT_PATH, Loaded, MAX_FILE_BYTES};

@@ -56,6 +56,8 @@ fn every_key_is_read() {
          master_interval: 1m\n  timeout: 2s\n  poll_interval: 30s\n  \
          max_body: 8MiB\n  basic_auth: {username: ops, password: hunter2}\n  \
          tls: {ca_file: /etc/ca.pem, server_name: agent, insecure_skip_verify: true}\n\
+         docker: {enabled: true, socket: 'unix:///run/d.sock', data_root: /data/docker, timeout: 2s, \
+         max_body: 8MiB, labels: [team]}\n\
          directories:\n- /srv/*\n- {path: /data/ledger, name: ledger, role: db, owner: team-db, \
          quota: 2GiB, unused_after: 1d}\n\
          discovery:\n  interval: 5m\nusage:\n  cpu_budget: 0.5\n  \
@@ -90,6 +92,14 @@ fn every_key_is_read() {
                 server_name: Some("agent".into()),
                 insecure_skip_verify: true,
             },
+        },
+        docker: DockerConfig {
+            enabled: Enabled::True,
+            socket: Some("unix:///run/d.sock".into()),
+            data_root: Some("/data/docker".into()),
+            timeout: Duration::from_secs(2),
+            max_body: ByteSize(8_388_608),
+            labels: vec!["team".into()],
         },
         directories: vec![
             DirectoryConfig::new("/srv/*"),
@@ -141,7 +151,7 @@ fn empty_files_and_sections_mean_the_defaults() {
 #[test]
 fn refusals_name_file_line_column_and_reason() {
     let duration = "is not a duration such as \"15s\", \"10m\" or \"1h 30m\"";
-    let keys = "mesos, directories, discovery, usage, filesystems, network, io, orphans, \
+    let keys = "mesos, docker, directories, discovery, usage, filesystems, network, io, orphans, \
                 conditions, metrics, storage";
     let cases = [
         (

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::Secret;
 use super::directories::DirectoryConfig;
+use super::docker::DockerConfig;
 use super::units::{ByteSize, IdRange, duration};
 use crate::judge::conditions::Thresholds;
 
@@ -28,6 +29,9 @@ pub struct Config {
     /// The Mesos or Clusterd agent of this host.
     #[serde(deserialize_with = "section")]
     pub mesos: MesosConfig,
+    /// The Docker or Podman engine of this host.
+    #[serde(deserialize_with = "section")]
+    pub docker: DockerConfig,
     /// Directories to watch, apart from any cluster manager.
     #[serde(deserialize_with = "section")]
     pub directories: Vec<DirectoryConfig>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::judge::conditions::Unit;
 
-use super::{ByteSize, Config, DirectoryConfig, MesosConfig, format_duration};
+use super::{ByteSize, Config, DirectoryConfig, DockerConfig, MesosConfig, format_duration};
 use crate::text;
 
 /// A key whose value does not hold.
@@ -34,6 +34,7 @@ impl Config {
     /// The first key that does not hold.
     pub fn validate(&self, cores: usize) -> Check {
         self.mesos.validate()?;
+        self.docker.validate()?;
         self.directories.iter().try_for_each(DirectoryConfig::validate)?;
         within("discovery.interval", self.discovery.interval, SECOND, DAY)?;
         within("filesystems.interval", self.filesystems.interval, SECOND, DAY)?;
@@ -106,6 +107,28 @@ impl DirectoryConfig {
         let most = 3660 * DAY;
         within("directories", self.unused_after, SECOND, most)
             .map_err(|error| bad(&format!("unused_after {}", error.reason)))
+    }
+}
+
+impl DockerConfig {
+    fn validate(&self) -> Check {
+        within("docker.timeout", self.timeout, Duration::from_millis(10), HOUR)?;
+        if !(ByteSize(64 << 10)..=ByteSize(4 << 30)).contains(&self.max_body) {
+            return Err(invalid("docker.max_body", "must be from 64KiB to 4GiB"));
+        }
+        absolute("docker.data_root", self.data_root.as_deref())?;
+        if self.socket_path().is_some_and(|path| !path.starts_with('/')) {
+            let reason = "must be the absolute path of a Unix socket, or unix:// and that path";
+            return Err(invalid("docker.socket", reason));
+        }
+        if self.labels.len() > DockerConfig::MAX_LABELS {
+            let reason = format!("must name at most {} labels", DockerConfig::MAX_LABELS);
+            return Err(invalid("docker.labels", reason));
+        }
+        if self.labels.iter().any(|label| label.is_empty() || label.len() > 256) {
+            return Err(invalid("docker.labels", "each must have 1 to 256 characters"));
+        }
+        Ok(())
     }
 }
 

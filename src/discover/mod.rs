@@ -1,10 +1,12 @@
 //! Who exists and who holds what.
 //!
-//! Each source ([`mesos`], [`directories`]) finds its own subjects; [`unite`] makes one
+//! Each source ([`mesos`], [`docker`], [`directories`]) finds its own subjects; [`unite`] makes one
 //! inventory of them, in which a directory is one subject whoever reports it.
 
 pub mod directories;
 pub mod dirs;
+pub mod docker;
+mod http;
 pub mod mesos;
 mod round;
 mod sources;

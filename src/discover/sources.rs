@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use crate::config::{Config, DirectoryConfig, MesosConfig};
+use crate::config::{Config, DirectoryConfig, DockerConfig, MesosConfig};
 use crate::host::{Guard, Roots};
 
 use super::directories::DirectoriesSource;
+use super::docker::{DockerSource, Wake, join_tasks};
 use super::mesos::MesosSource;
 use super::mesos::settings::Resolved;
 use super::{Round, unite};
@@ -17,7 +18,9 @@ pub struct Sources {
     roots: Roots,
     guard: Arc<Guard>,
     handle: Handle,
+    wake: Option<Wake>,
     mesos: Option<(MesosConfig, MesosSource)>,
+    docker: Option<(DockerConfig, DockerSource)>,
     directories: Option<(Vec<DirectoryConfig>, DirectoriesSource)>,
 }
 
@@ -25,14 +28,23 @@ impl Sources {
     /// Reads nothing yet. `handle` runs requests; [`refresh`](Self::refresh) must not be called on
     /// one of its threads.
     pub fn new(roots: Roots, guard: Arc<Guard>, handle: Handle) -> Self {
-        Self { roots, guard, handle, mesos: None, directories: None }
+        Self { roots, guard, handle, wake: None, mesos: None, docker: None, directories: None }
+    }
+
+    /// Lets sources that hear of changes call `wake`, on another thread, for each.
+    pub fn with_wake(self, wake: Wake) -> Self {
+        Self { wake: Some(wake), ..self }
     }
 
     /// One round of every source. A source whose configuration changed starts anew.
     pub fn refresh(&mut self, config: &Config) -> Round {
-        let mesos = self.mesos(&config.mesos).refresh();
+        // The engine answers while the others read.
+        self.docker(&config.docker).begin();
+        let mut mesos = self.mesos(&config.mesos).refresh();
         let directories = self.directories(&config.directories).refresh();
-        unite([mesos, directories])
+        let mut docker = self.docker(&config.docker).finish();
+        join_tasks(&mut mesos, &mut docker);
+        unite([mesos, docker, directories])
     }
 
     /// Where the agent was found, for `check`.
@@ -44,6 +56,12 @@ impl Sources {
         let (guard, handle) = (Arc::clone(&self.guard), self.handle.clone());
         let (roots, wanted) = (self.roots.clone(), config.clone());
         kept(&mut self.mesos, config, || MesosSource::new(wanted, roots, guard, handle))
+    }
+
+    fn docker(&mut self, config: &DockerConfig) -> &mut DockerSource {
+        let (guard, handle) = (Arc::clone(&self.guard), self.handle.clone());
+        let (roots, wanted, wake) = (self.roots.clone(), config.clone(), self.wake.clone());
+        kept(&mut self.docker, config, || DockerSource::new(wanted, roots, guard, handle, wake))
     }
 
     fn directories(&mut self, config: &Vec<DirectoryConfig>) -> &mut DirectoriesSource {

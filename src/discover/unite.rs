@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{SourceKind, Volume, VolumeKind};
+use crate::model::{SourceKind, Volume, VolumeKind, Witness};
 
 use super::{Inode, Round};
 
@@ -52,7 +52,7 @@ fn rank(volume: &Volume) -> u8 {
         (VolumeKind::Persistent | VolumeKind::Disk, _) => 0,
         (VolumeKind::DockerVolume, SourceKind::Docker) => 1,
         (VolumeKind::Directory, _) => 2,
-        (VolumeKind::DockerVolume | VolumeKind::Csi, _) => 3,
+        (VolumeKind::DockerVolume | VolumeKind::Csi | VolumeKind::Tmpfs, _) => 3,
         (VolumeKind::HostPath, _) => 4,
     }
 }
@@ -79,6 +79,12 @@ fn merge(kept: &mut Volume, other: Volume) {
     kept.quota_bytes = kept.quota_bytes.or(other.quota_bytes);
     kept.principal = kept.principal.take().or(other.principal);
     kept.driver = kept.driver.take().or(other.driver);
+    // What somebody named in the configuration is nobody's leftover.
+    if kept.engine.is_some() && other.claims.claimed() {
+        kept.claims.api = Witness::Claims;
+    }
+    kept.remote = kept.remote.take().or(other.remote);
+    kept.engine = kept.engine.take().or(other.engine);
     kept.unused_after = kept.unused_after.or(other.unused_after);
 }
 

@@ -105,9 +105,10 @@ pub fn assemble(evidence: Evidence<'_>) -> Snapshot {
                 SandboxState::Live => Some(true),
                 SandboxState::Standalone => view.sandbox.running,
                 SandboxState::Unknown | SandboxState::Missing => None,
-                SandboxState::AwaitingGc | SandboxState::Abandoned | SandboxState::Leaked => {
-                    Some(false)
-                }
+                SandboxState::AwaitingGc
+                | SandboxState::Abandoned
+                | SandboxState::Leaked
+                | SandboxState::Exited => Some(false),
             };
             (view.sandbox.key.container.as_str(), running)
         })

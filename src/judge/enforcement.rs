@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    Containerizer, DiskType, Enforcement, KernelLimit, Sandbox, SandboxKind, SandboxState, Volume,
-    VolumeKind,
+    Containerizer, DiskType, Enforcement, KernelLimit, Sandbox, SandboxKind, SandboxState,
+    SourceKind, Volume, VolumeKind,
 };
 
 /// How the agent watches disk space.
@@ -68,6 +68,15 @@ pub fn of_volume(volume: &Volume, policy: DiskPolicy) -> Enforcement {
         return match volume.kind {
             VolumeKind::Disk => Enforcement::Filesystem,
             VolumeKind::Directory if volume.own_filesystem => Enforcement::Filesystem,
+            VolumeKind::Tmpfs => Enforcement::Filesystem,
+            VolumeKind::DockerVolume if volume.key.source == SourceKind::Docker => {
+                match (volume.own_filesystem, volume.quota_bytes) {
+                    (true, _) => Enforcement::Filesystem,
+                    // The local driver takes `size` only where it can set a project quota.
+                    (false, Some(_)) => Enforcement::HardQuota,
+                    (false, None) => Enforcement::None,
+                }
+            }
             _ => Enforcement::None,
         };
     }
@@ -84,6 +93,12 @@ pub fn of_volume(volume: &Volume, policy: DiskPolicy) -> Enforcement {
 /// The isolators watch top-level containers of the Mesos containerizer only, while they run;
 /// `disk/xfs` counts a sandbox that asked for no disk, but gives it no limit.
 pub fn of_sandbox(sandbox: &Sandbox, state: SandboxState, policy: DiskPolicy) -> Enforcement {
+    if sandbox.kind == SandboxKind::Docker {
+        // The engine takes --storage-opt size only where the kernel enforces it: a project quota
+        // of XFS under overlay2.
+        let limited = sandbox.quota_bytes.is_some();
+        return if limited { Enforcement::HardQuota } else { Enforcement::None };
+    }
     let watched = matches!(sandbox.kind, SandboxKind::Executor(_))
         && sandbox.containerizer != Some(Containerizer::Docker)
         && state == SandboxState::Live;

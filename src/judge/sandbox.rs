@@ -12,6 +12,9 @@ pub fn judge(sandbox: &Sandbox, now: Timestamp, grace: f64) -> (SandboxState, St
     use SandboxState::*;
 
     let listed = sandbox.api == Witness::Claims || sandbox.checkpoint == Witness::Claims;
+    if sandbox.kind == SandboxKind::Docker {
+        return docker(sandbox);
+    }
     if sandbox.presence == Presence::Missing {
         return (Missing, "its run is listed as running, but the directory is gone".into());
     }
@@ -74,6 +77,30 @@ pub fn judge(sandbox: &Sandbox, now: Timestamp, grace: f64) -> (SandboxState, St
     (Leaked, "neither the API nor the checkpoint knows it: the agent will never remove it".into())
 }
 
+/// A container of an engine stays until somebody removes it: nothing of it is ever an orphan.
+fn docker(sandbox: &Sandbox) -> (SandboxState, String) {
+    let engine = sandbox.engine.as_ref();
+    let state = engine.map(|engine| engine.state.as_str()).filter(|state| !state.is_empty());
+    match (sandbox.api, sandbox.running) {
+        (Witness::Claims, Some(true)) if sandbox.presence == Presence::Missing => {
+            (SandboxState::Missing, "its container runs, but its layer is gone".into())
+        }
+        (Witness::Claims, Some(true)) => {
+            (SandboxState::Live, format!("its container is {}", state.unwrap_or("running")))
+        }
+        (Witness::Claims, Some(false)) => {
+            let program = engine.map_or("docker", |engine| engine.program);
+            let state = state.unwrap_or("not running");
+            let until = format!("its layer stays until `{program} rm`");
+            (SandboxState::Exited, format!("its container is {state}; {until}"))
+        }
+        (_, Some(true)) => {
+            (SandboxState::Live, "the engine cannot be asked, but the container still runs".into())
+        }
+        _ => (SandboxState::Unknown, "the engine cannot be asked".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +130,7 @@ mod tests {
             completed: false,
             extra_paths: vec![],
             modified: Some(0.0),
+            engine: None,
         }
     }
 

@@ -60,14 +60,21 @@ pub fn judge(
     {
         return verdict(VolumeState::InUse, format!("mounted in container {}", mount.container));
     }
+    if volume.key.source == SourceKind::Docker
+        && let Some(verdict) = unheld_by_docker(volume)
+    {
+        return verdict;
+    }
     if volume.claims.claimed() {
         let last_used = memory.volume(&volume.key).last_used;
-        let unused = last_used.map_or("no task uses it".into(), |at| {
-            format!("no task uses it since {}", spoken(now - at))
+        let user = if volume.key.source == SourceKind::Docker { "container" } else { "task" };
+        let unused = last_used.map_or(format!("no {user} uses it"), |at| {
+            format!("no {user} uses it since {}", spoken(now - at))
         });
         return verdict(VolumeState::Idle, format!("{}, and {unused}", who(volume)));
     }
-    if !matches!(volume.kind, VolumeKind::Persistent | VolumeKind::Disk) {
+    let dangling = volume.engine.as_ref().is_some_and(|engine| engine.anonymous);
+    if !matches!(volume.kind, VolumeKind::Persistent | VolumeKind::Disk) && !dangling {
         // Data outside the agent's resources is only known through its holders.
         return verdict(VolumeState::Idle, "no task uses it any more".into());
     }
@@ -81,7 +88,9 @@ pub fn judge(
         return verdict(VolumeState::Unknown, "its directory could not be looked at".into());
     }
 
-    let orphan_reason = if volume.kind == VolumeKind::Disk {
+    let orphan_reason = if dangling {
+        OrphanReason::DanglingAnonymous
+    } else if volume.kind == VolumeKind::Disk {
         OrphanReason::DiskWithoutVolume
     } else if memory.was_claimed(&volume.key) {
         OrphanReason::Destroyed
@@ -108,6 +117,9 @@ pub fn judge(
         }
         OrphanReason::DiskWithoutVolume => {
             "the disk holds data, but the agent knows no volume on it"
+        }
+        OrphanReason::DanglingAnonymous => {
+            "it was made for a container that is gone, and has no name to ask for it by"
         }
     };
     Verdict {
@@ -171,9 +183,32 @@ pub fn with_owners(
     Verdict { state: VolumeState::Unowned, reason, orphan_reason: None }
 }
 
+/// A volume of an engine that no running container holds, where that settles it: the engine cannot
+/// be asked, or a container that does not run still refers to it.
+fn unheld_by_docker(volume: &Volume) -> Option<Verdict> {
+    let engine = volume.engine.as_ref()?;
+    let verdict = |state, reason| Some(Verdict { state, reason, orphan_reason: None });
+    if !volume.claims.claimed() && !volume.claims.denied() {
+        return verdict(VolumeState::Unknown, "the engine cannot be asked".into());
+    }
+    match &engine.references[..] {
+        [] => None,
+        [one] => {
+            verdict(VolumeState::Idle, format!("container {one} refers to it, but does not run"))
+        }
+        [one, rest @ ..] => {
+            let more = rest.len();
+            let reason = format!("container {one} and {more} more refer to it, but none runs");
+            verdict(VolumeState::Idle, reason)
+        }
+    }
+}
+
 fn who(volume: &Volume) -> &'static str {
-    if volume.key.source == SourceKind::Directories {
-        return "the configuration names it";
+    match volume.key.source {
+        SourceKind::Directories => return "the configuration names it",
+        SourceKind::Docker => return "the engine lists it",
+        SourceKind::Mesos => {}
     }
     match (volume.claims.api, volume.claims.checkpoint) {
         (Witness::Claims, Witness::Claims) => "the agent and its checkpoint list it",
@@ -211,6 +246,8 @@ mod tests {
             mounts: vec![],
             created: Some(0.0),
             unused_after: None,
+            remote: None,
+            engine: None,
         }
     }
 

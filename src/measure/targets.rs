@@ -30,6 +30,9 @@ pub fn plan(
         // One whose disk could not be listed is looked at all the same: then its last value stays
         // beside what is wrong. (Where a MOUNT disk is not mounted lies something else.)
         let asked = match volume.presence {
+            // The place where an engine mounts a network filesystem while somebody uses it holds
+            // nothing itself.
+            _ if volume.engine.is_some() && volume.remote.is_some() => false,
             Presence::Present => true,
             Presence::Unknown => volume.disk_type != DiskType::Mount,
             Presence::Missing => false,

@@ -10,8 +10,8 @@ use super::{SandboxKey, Timestamp};
 /// containers hands to the I/O measurement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ContainerRef {
-    /// What names it. A plain Docker container has the source `docker`, its full id, and no
-    /// framework or executor.
+    /// What names it. A plain Docker container has the source `docker`, its full id, no
+    /// framework, and as executor its name where the engine told it.
     pub key: SandboxKey,
     /// Nested in another container: its I/O is part of its parent's.
     pub nested: bool,

@@ -8,6 +8,7 @@
 
 mod clock;
 mod device;
+mod engine;
 mod finding;
 mod growth;
 mod history;
@@ -23,6 +24,7 @@ mod volume;
 
 pub use clock::ClockStep;
 pub use device::{Device, DeviceCounters, DeviceKind, FilesystemDevice};
+pub use engine::{EngineContainer, EngineVolume};
 pub use finding::{Finding, FindingSubject, Severity, SubjectKind};
 pub use growth::{FullBy, Growth};
 pub use history::{History, Peak, QuotaChange, RoleOwners};

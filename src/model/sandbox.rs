@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Presence, SourceKind, Timestamp, Witness};
+use super::{EngineContainer, Presence, SourceKind, Timestamp, Witness};
 
 /// What names a sandbox: the four identity labels.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -13,7 +13,7 @@ pub struct SandboxKey {
     pub source: SourceKind,
     /// Framework id, empty for standalone containers.
     pub framework: String,
-    /// Executor id, empty for standalone containers.
+    /// Executor id, empty for standalone containers; of a Docker container its name.
     pub executor: String,
     /// Container id; nested ids are joined with a dot (`parent.child`).
     pub container: String,
@@ -41,6 +41,8 @@ pub enum SandboxKind {
     Nested,
     /// A container launched by an operator, outside any framework.
     Standalone,
+    /// A container of a Docker engine: its writable layer.
+    Docker,
 }
 
 impl SandboxKind {
@@ -53,6 +55,7 @@ impl SandboxKind {
             Self::Executor(None) => "executor",
             Self::Nested => "nested",
             Self::Standalone => "standalone",
+            Self::Docker => "docker",
         }
     }
 }
@@ -92,6 +95,8 @@ pub enum SandboxState {
     Leaked,
     /// Of a standalone container.
     Standalone,
+    /// Of a Docker container that does not run; it stays until somebody removes the container.
+    Exited,
     /// Listed, but its directory is gone.
     Missing,
     /// Nothing authoritative could be read.
@@ -100,12 +105,13 @@ pub enum SandboxState {
 
 impl SandboxState {
     /// Every state, in the order they are exposed.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Live,
         Self::AwaitingGc,
         Self::Abandoned,
         Self::Leaked,
         Self::Standalone,
+        Self::Exited,
         Self::Missing,
         Self::Unknown,
     ];
@@ -118,6 +124,7 @@ impl SandboxState {
             Self::Abandoned => "abandoned",
             Self::Leaked => "leaked",
             Self::Standalone => "standalone",
+            Self::Exited => "exited",
             Self::Missing => "missing",
             Self::Unknown => "unknown",
         }
@@ -174,4 +181,6 @@ pub struct Sandbox {
     pub extra_paths: Vec<PathBuf>,
     /// Last time an entry was added to or removed from the directory.
     pub modified: Option<Timestamp>,
+    /// What a container engine says of it; only of its own containers.
+    pub engine: Option<EngineContainer>,
 }

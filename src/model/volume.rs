@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DiskType, ReservationKind, SourceKind, Timestamp};
+use super::{DiskType, EngineVolume, ReservationKind, SourceKind, Timestamp};
 
 /// What names a volume, across restarts and on every surface: the four identity labels.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct VolumeKey {
     /// agent's resources; empty for a MOUNT disk that holds data but no volume.
     pub volume: String,
     /// `ROOT`, or the root of the PATH or MOUNT disk, or the kind (`HOST_PATH`, `DOCKER`, `CSI`,
-    /// `DIRECTORY`) of data outside the agent's resources.
+    /// `DIRECTORY`, `TMPFS`) of data outside the agent's resources.
     pub disk: String,
 }
 
@@ -37,6 +37,8 @@ pub enum VolumeKind {
     Csi,
     /// A directory that the configuration names.
     Directory,
+    /// Memory mounted into a Docker container.
+    Tmpfs,
 }
 
 impl VolumeKind {
@@ -49,6 +51,7 @@ impl VolumeKind {
             Self::DockerVolume => "docker_volume",
             Self::Csi => "csi",
             Self::Directory => "directory",
+            Self::Tmpfs => "tmpfs",
         }
     }
 }
@@ -68,7 +71,8 @@ pub enum Witness {
 /// What the sources of truth say of a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Claims {
-    /// The agent's API (`/state`); of a source that is no agent, its own list.
+    /// The agent's API (`/state`); of a source that is no agent, its own list. An anonymous Docker
+    /// volume belongs to the container it was made for: what claims it is the list of containers.
     pub api: Witness,
     /// The checkpoint (`meta/resources/`).
     pub checkpoint: Witness,
@@ -172,6 +176,8 @@ pub enum OrphanReason {
     Destroyed,
     /// A MOUNT disk holds data but no volume.
     DiskWithoutVolume,
+    /// An anonymous Docker volume to which no container refers any more.
+    DanglingAnonymous,
 }
 
 impl OrphanReason {
@@ -181,6 +187,7 @@ impl OrphanReason {
             Self::NeverClaimed => "never_claimed",
             Self::Destroyed => "destroyed",
             Self::DiskWithoutVolume => "disk_without_volume",
+            Self::DanglingAnonymous => "dangling_anonymous",
         }
     }
 }
@@ -256,4 +263,9 @@ pub struct Volume {
     /// Seconds without a user after which that is worth telling; only where the configuration
     /// says so of this one.
     pub unused_after: Option<f64>,
+    /// The server and export it lies on, the same on every host that mounts it, without
+    /// credentials; absent for what lies on this host.
+    pub remote: Option<String>,
+    /// What a container engine says of it; only of its own volumes.
+    pub engine: Option<EngineVolume>,
 }

@@ -78,6 +78,8 @@ fn paths(inventory: &Inventory) -> Vec<&Path> {
         .sandboxes
         .iter()
         .filter(|sandbox| sandbox.presence != Presence::Missing)
-        .map(|sandbox| sandbox.path.as_path());
+        .map(|sandbox| sandbox.path.as_path())
+        // Of a container whose layer could not be found.
+        .filter(|path| path.is_absolute());
     volumes.chain(sandboxes).collect()
 }

@@ -16,7 +16,7 @@ fn configured(dir: &Path, text: &str) -> std::path::PathBuf {
     let config = dir.join("plimsoll.yml");
     std::fs::write(
         &config,
-        format!("mesos: {{enabled: false}}\nusage: {{cpu_budget: 0.5}}\n{text}"),
+        format!("mesos: {{enabled: false}}\ndocker: {{enabled: false}}\nusage: {{cpu_budget: 0.5}}\n{text}"),
     )
     .expect("write");
     config

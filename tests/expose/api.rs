@@ -36,7 +36,7 @@ fn a_volume_speaks_the_words_of_the_metrics() {
             }],
             "mounts": [{ "mount_point": "/var/lib/mesos/slaves/S0/data", "container": "c1" }],
             "shared": false, "principal": "galera-principal", "reservation": "dynamic", "container_path": "data",
-            "driver": null, "enforcement": "soft_kill", "method": "walk", "filesystem": "/var/lib/mesos",
+            "driver": null, "remote": null, "anonymous": null, "labels": {}, "enforcement": "soft_kill", "method": "walk", "filesystem": "/var/lib/mesos",
             "created_timestamp_seconds": 1761251550.375,
             "newest_change_timestamp_seconds": 1763842950.25, "measured_timestamp_seconds": 1763843460.125,
             "measure_failed": false, "measure_error": null,

@@ -64,7 +64,7 @@ fn series_of_one_volume() {
         format!(
             "plimsoll_volume_info{{{labels},path=\"/mnt/ssd0\",principal=\"cassandra-principal\",disk_type=\"MOUNT\",\
              kind=\"persistent\",reservation=\"dynamic\",shared=\"false\",enforcement=\"soft_kill\",method=\"walk\",\
-             driver=\"\",filesystem=\"/mnt/ssd0\"}} 1"
+             driver=\"\",filesystem=\"/mnt/ssd0\",remote=\"\"}} 1"
         ),
         format!(
             "plimsoll_volume_holder_info{{{labels},framework=\"3d1f2c66-cassandra-0001\",framework_name=\"cassandra\",\

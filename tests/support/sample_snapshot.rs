@@ -203,6 +203,11 @@ fn volumes() -> Vec<VolumeView> {
     docker.volume.key.source = SourceKind::Docker;
     docker.volume.kind = VolumeKind::DockerVolume;
     docker.volume.driver = Some("local".into());
+    docker.volume.engine = Some(EngineVolume {
+        program: "docker",
+        labels: vec![("team".into(), "metrics\n\"}".into())],
+        ..EngineVolume::default()
+    });
     docker.volume.path = Some("/var/lib/docker/volumes/grafana-storage/_data".into());
     docker.volume.holders = vec![Holder {
         container: "grafana".into(),
@@ -253,6 +258,11 @@ fn sandboxes() -> Vec<SandboxView> {
     nested.sandbox.kind = SandboxKind::Nested;
     let mut docker = sandbox("marathon", "legacy", SandboxState::Live, 12 * MIB, Some(512 * MIB));
     docker.sandbox.containerizer = Some(Containerizer::Docker);
+    docker.sandbox.engine = Some(EngineContainer {
+        program: "docker",
+        labels: vec![("team".into(), "legacy".into())],
+        ..EngineContainer::default()
+    });
     docker.enforcement = Enforcement::Accounting;
     let mut standalone = sandbox("", "debug-shell", SandboxState::Standalone, 4096, None);
     standalone.sandbox.key.executor.clear();
@@ -515,6 +525,8 @@ pub fn volume(
             }],
             created: Some(NOW - 30.0 * 86_400.0 + 0.125),
             unused_after: None,
+            remote: None,
+            engine: None,
         },
         state: VolumeState::InUse,
         reason: "A running task holds it.".into(),
@@ -571,6 +583,7 @@ pub fn sandbox(
             completed: state == SandboxState::AwaitingGc,
             extra_paths: vec![],
             modified: Some(NOW - 3600.0),
+            engine: None,
         },
         state,
         reason: if running { "Its container runs.".into() } else { "Its run is over.".into() },

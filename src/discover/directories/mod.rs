@@ -104,5 +104,7 @@ fn volume(
         mounts: Vec::new(),
         created: seen.map(|seen| seen.born.unwrap_or(seen.modified)),
         unused_after: Some(config.unused_after.as_secs_f64()),
+        remote: None,
+        engine: None,
     }
 }

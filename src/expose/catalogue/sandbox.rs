@@ -70,10 +70,14 @@ families! {
         "Facts of the sandbox. The labels task and task_name are empty when several tasks share it; \
          enforcement is what happens past the quota; filesystem is the mount_point of the \
          plimsoll_filesystem_ families.";
+    LABEL_INFO = Info "plimsoll_sandbox_label_info", None, IDENTITY, ["label", "value"],
+        "one per live sandbox and label of docker.labels that it has",
+        "A label that the engine knows of the container; which ones is configured (`docker.labels`).";
 
     FINISHED_SANDBOXES = Gauge "plimsoll_finished_sandboxes", None, FINISHED, [], PER_FINISHED,
         "Sandboxes on disk of runs that are over, by state: awaiting_gc (the agent will remove it), \
-         abandoned (below a former agent id), leaked (the agent will never remove it), missing, unknown.";
+         abandoned (below a former agent id), leaked (the agent will never remove it), exited (of a Docker \
+         container that does not run), missing, unknown.";
     FINISHED_USED_BYTES = Gauge "plimsoll_finished_sandbox_used_bytes", Some("bytes"), FINISHED, [], PER_FINISHED,
         "Bytes allocated to finished sandboxes, as far as they are measured; see \
          plimsoll_finished_sandboxes_unmeasured. Measured on Plimsoll's own schedule.";

@@ -10,7 +10,7 @@ const PER_VOLUME: &str = "one per volume";
 families! {
     "Volumes",
     "A volume is a directory or filesystem that outlives a task. The label `disk` is `ROOT`, the root of a \
-     PATH or MOUNT disk, or the kind (`HOST_PATH`, `DOCKER`, `CSI`) of data outside the agent's resources.";
+     PATH or MOUNT disk, or the kind (`HOST_PATH`, `DOCKER`, `CSI`, `TMPFS`) of data outside the agent's resources.";
 
     USED_BYTES = Gauge "plimsoll_volume_used_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,
         "Bytes allocated to the volume, as du -s counts them (a MOUNT disk: as df does). Measured on \
@@ -73,10 +73,14 @@ families! {
         "When its quota or its filesystem is full, whichever comes first, at the rate seen. No series when it is not growing, or when what was seen does not bear \
          out a prediction.";
     INFO = Info "plimsoll_volume_info", None, IDENTITY,
-        ["path", "principal", "disk_type", "kind", "reservation", "shared", "enforcement", "method", "driver", "filesystem"],
+        ["path", "principal", "disk_type", "kind", "reservation", "shared", "enforcement", "method", "driver", "filesystem", "remote"],
         PER_VOLUME,
         "Facts of the volume. The label filesystem is the mount_point of the plimsoll_filesystem_ families; \
-         enforcement is what happens past the quota; method is how used bytes were obtained.";
+         enforcement is what happens past the quota; method is how used bytes were obtained; remote is the \
+         server and export of a volume on the network, the same on every host, and empty for local ones.";
+    LABEL_INFO = Info "plimsoll_volume_label_info", None, IDENTITY, ["label", "value"],
+        "one per volume and label of docker.labels that it has",
+        "A label that the engine knows of the volume; which ones is configured (`docker.labels`).";
     HOLDER_INFO = Info "plimsoll_volume_holder_info", None, IDENTITY,
         ["framework", "framework_name", "executor", "task", "container", "container_path", "read_only"],
         "one per holder of a volume",

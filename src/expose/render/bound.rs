@@ -219,10 +219,14 @@ impl Candidate<'_> {
             Self::Volume(view) => {
                 let over = usize::from(view.history.over_quota_since.is_some());
                 let below = if devices { super::devices::series_of(view) } else { 0 };
-                VOLUME_SERIES + over + below + view.volume.holders.len() + limits(&view.measured)
+                let labels = view.volume.engine.as_ref().map_or(0, |engine| engine.labels.len());
+                let more = over + below + labels + limits(&view.measured);
+                VOLUME_SERIES + more + view.volume.holders.len()
             }
             Self::Sandbox(view) => {
+                let labels = view.sandbox.engine.as_ref().map_or(0, |engine| engine.labels.len());
                 SANDBOX_SERIES
+                    + labels
                     + limits(&view.measured)
                     + usize::from(view.history.over_quota_since.is_some())
             }
@@ -278,7 +282,10 @@ pub fn has_own_series(view: &SandboxView) -> bool {
         SandboxState::Live | SandboxState::Standalone => true,
         SandboxState::Missing => view.sandbox.running == Some(true),
         SandboxState::Unknown => !view.sandbox.completed,
-        SandboxState::AwaitingGc | SandboxState::Abandoned | SandboxState::Leaked => false,
+        SandboxState::AwaitingGc
+        | SandboxState::Abandoned
+        | SandboxState::Leaked
+        | SandboxState::Exited => false,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::bound::{Folded, Plan};
 use crate::expose::catalogue::sandbox::{
     APPARENT_BYTES, ERROR_BOUND_BYTES, FILES, FINISHED_SANDBOXES, FINISHED_UNMEASURED,
-    FINISHED_USED_BYTES, FULL_AT, GROWTH, INFO, KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES,
+    FINISHED_USED_BYTES, FULL_AT, GROWTH, INFO, KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, LABEL_INFO,
     MEASURE_FAILED, MEASURED, NESTED_APPARENT_BYTES, NESTED_FILES, NESTED_INFO, NESTED_USED_BYTES,
     OVER_QUOTA_BYTES, OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES, STATE, USED_BYTES,
 };
@@ -155,6 +155,12 @@ fn live(encoder: &mut Encoder, plan: &Plan<'_>) {
                 ("filesystem", &display_or_empty(view.filesystem.as_deref())),
             ],
         );
+    }
+    encoder.family(&LABEL_INFO);
+    for (labels, view) in each() {
+        for (label, value) in view.sandbox.engine.iter().flat_map(|engine| &engine.labels) {
+            encoder.info(labels, &[("label", label), ("value", value)]);
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use super::bound::{Filesystems, Folded, Plan};
 use crate::expose::catalogue::volume::{
     APPARENT_BYTES, AVAILABLE_BYTES, CREATED, ERROR_BOUND_BYTES, FILES, FULL_AT, GROWTH,
-    HOLDER_INFO, HOLDERS, INFO, KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, LAST_USED, MEASURE_FAILED,
-    MEASURED, MOUNTS, NEWEST_CHANGE, OPEN_FILES, OVER_QUOTA_BYTES, OVER_QUOTA_SINCE, PEAK_BYTES,
-    QUOTA_BYTES, STATE, USED_BYTES,
+    HOLDER_INFO, HOLDERS, INFO, KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, LABEL_INFO, LAST_USED,
+    MEASURE_FAILED, MEASURED, MOUNTS, NEWEST_CHANGE, OPEN_FILES, OVER_QUOTA_BYTES,
+    OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES, STATE, USED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::display_or_empty;
@@ -171,6 +171,12 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
     for (labels, view) in each() {
         info(encoder, labels, view);
     }
+    encoder.family(&LABEL_INFO);
+    for (labels, view) in each() {
+        for (label, value) in view.volume.engine.iter().flat_map(|engine| &engine.labels) {
+            encoder.info(labels, &[("label", label), ("value", value)]);
+        }
+    }
     encoder.family(&HOLDER_INFO);
     for (labels, view) in each() {
         holders(encoder, labels, view);
@@ -198,6 +204,7 @@ fn info(encoder: &mut Encoder, labels: Labels<'_>, view: &VolumeView) {
             ("method", view.measured.sample.map_or("", |sample| sample.method.as_str())),
             ("driver", volume.driver.as_deref().unwrap_or("")),
             ("filesystem", &display_or_empty(view.filesystem.as_deref())),
+            ("remote", volume.remote.as_deref().unwrap_or("")),
         ],
     );
 }

@@ -24,7 +24,7 @@ pub struct OrphanRow<'a> {
     pub disk_type: &'static str,
     /// Where it lies on the host.
     pub path: Option<Cow<'a, str>>,
-    /// `never_claimed`, `destroyed`, `disk_without_volume`.
+    /// `never_claimed`, `destroyed`, `disk_without_volume`, `dangling_anonymous`.
     pub orphan_reason: Option<&'static str>,
     /// The same as a sentence.
     pub reason: &'a str,

@@ -1,10 +1,11 @@
 //! Sandboxes as rows.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::volume::ratio;
+use super::volume::{labels, ratio};
 use crate::expose::paths::display;
 use crate::model::{SandboxView, TaskRef};
 
@@ -22,7 +23,7 @@ pub struct SandboxRow<'a> {
     /// Container id; nested ids are joined with a dot.
     pub container: &'a str,
     /// `command_executor`, `default_executor`, `custom_executor`, `executor`, `nested`,
-    /// `standalone`.
+    /// `standalone`, `docker`.
     pub kind: &'static str,
     /// `mesos` or `docker`.
     pub containerizer: Option<&'static str>,
@@ -50,6 +51,12 @@ pub struct SandboxRow<'a> {
     pub full_timestamp_seconds: Option<f64>,
     /// What is full then: `quota` or `filesystem`.
     pub full_by: Option<&'static str>,
+    /// Image of an engine's container.
+    pub image: Option<&'a str>,
+    /// Its first process, while it runs.
+    pub pid: Option<u32>,
+    /// Labels that the configuration asks for.
+    pub labels: BTreeMap<&'a str, &'a str>,
     /// Tasks in it.
     pub tasks: Vec<TaskRow<'a>>,
     /// What happens past the quota.
@@ -125,6 +132,9 @@ impl SandboxRow<'_> {
         "growth_bytes_per_second",
         "full_timestamp_seconds",
         "full_by",
+        "image",
+        "pid",
+        "labels",
         "tasks",
         "enforcement",
         "method",
@@ -171,6 +181,9 @@ impl<'a> From<&'a SandboxView> for SandboxRow<'a> {
             growth_bytes_per_second: view.growth.and_then(|growth| growth.confident_rate()),
             full_timestamp_seconds: view.growth.and_then(|growth| growth.full_at),
             full_by: view.growth.and_then(|growth| growth.full_by).map(|full_by| full_by.as_str()),
+            image: sandbox.engine.as_ref().map(|engine| engine.image.as_str()),
+            pid: sandbox.engine.as_ref().and_then(|engine| engine.pid),
+            labels: labels(sandbox.engine.as_ref().map(|engine| &engine.labels[..])),
             tasks: sandbox.tasks.iter().map(TaskRow::from).collect(),
             enforcement: view.enforcement.as_str(),
             method: sample.map(|sample| sample.method.as_str()),

@@ -1,6 +1,7 @@
 //! Volumes as rows.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -21,7 +22,7 @@ pub struct VolumeRow<'a> {
     pub disk: &'a str,
     /// `ROOT`, `PATH`, `MOUNT`, `BLOCK`, `RAW`, `EXTERNAL`.
     pub disk_type: &'static str,
-    /// `persistent`, `disk`, `host_path`, `docker_volume`, `csi`.
+    /// `persistent`, `disk`, `host_path`, `docker_volume`, `csi`, `directory`, `tmpfs`.
     pub kind: &'static str,
     /// Where its data lies on the host; bytes that are not UTF-8 as `\xNN`.
     pub path: Option<Cow<'a, str>>,
@@ -29,7 +30,7 @@ pub struct VolumeRow<'a> {
     pub state: &'static str,
     /// One sentence: why this state.
     pub reason: &'a str,
-    /// Of an orphan: `never_claimed`, `destroyed`, `disk_without_volume`.
+    /// Of an orphan: `never_claimed`, `destroyed`, `disk_without_volume`, `dangling_anonymous`.
     pub orphan_reason: Option<&'static str>,
     /// Allocated bytes.
     pub used_bytes: Option<u64>,
@@ -61,6 +62,12 @@ pub struct VolumeRow<'a> {
     pub container_path: Option<&'a str>,
     /// Volume driver or CSI plugin.
     pub driver: Option<&'a str>,
+    /// Server and export of a volume on the network, without credentials.
+    pub remote: Option<&'a str>,
+    /// Of an engine's volume: it has no name of its own.
+    pub anonymous: Option<bool>,
+    /// Labels that the configuration asks for.
+    pub labels: BTreeMap<&'a str, &'a str>,
     /// What happens past the quota.
     pub enforcement: &'static str,
     /// How used bytes were obtained.
@@ -173,6 +180,9 @@ impl<'a> VolumeRow<'a> {
         "reservation",
         "container_path",
         "driver",
+        "remote",
+        "anonymous",
+        "labels",
         "enforcement",
         "method",
         "filesystem",
@@ -224,6 +234,9 @@ impl<'a> VolumeRow<'a> {
             reservation: volume.reservation.map(|kind| kind.as_str()),
             container_path: volume.container_path.as_deref(),
             driver: volume.driver.as_deref(),
+            remote: volume.remote.as_deref(),
+            anonymous: volume.engine.as_ref().map(|engine| engine.anonymous),
+            labels: labels(volume.engine.as_ref().map(|engine| &engine.labels[..])),
             enforcement: view.enforcement.as_str(),
             method: sample.map(|sample| sample.method.as_str()),
             filesystem: view.filesystem.as_deref().map(display),
@@ -250,6 +263,12 @@ impl<'a> VolumeRow<'a> {
     pub fn fill_ratio(&self) -> Option<f64> {
         ratio(self.used_bytes, self.quota_bytes)
     }
+}
+
+/// Labels of an engine's subject by name.
+pub(super) fn labels(labels: Option<&[(String, String)]>) -> BTreeMap<&str, &str> {
+    let labels = labels.unwrap_or_default();
+    labels.iter().map(|(label, value)| (label.as_str(), value.as_str())).collect()
 }
 
 /// Used bytes as a part of a quota.

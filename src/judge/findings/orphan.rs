@@ -61,6 +61,16 @@ pub fn orphan_advice(view: &VolumeView, agent: Option<&Agent>) -> OrphanAdvice {
 /// Of one that nothing holds.
 fn free(view: &VolumeView, agent: Option<&Agent>) -> OrphanAdvice {
     let volume = &view.volume;
+    if let Some(engine) = &volume.engine {
+        let name = shell_word(&volume.key.volume);
+        let program = engine.program;
+        return OrphanAdvice {
+            text: format!(
+                "No container refers to it. Look into it; to drop it: {program} volume rm {name}"
+            ),
+            call: None,
+        };
+    }
     if volume.kind == VolumeKind::Disk || volume.key.volume.is_empty() {
         return OrphanAdvice {
             text:
@@ -79,6 +89,15 @@ fn free(view: &VolumeView, agent: Option<&Agent>) -> OrphanAdvice {
         ),
         call: agent.and_then(|agent| create_call(view, agent)),
     }
+}
+
+/// A name that is safe to paste into a shell.
+fn shell_word(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    if !name.is_empty() && !name.starts_with('-') && name.bytes().all(plain) {
+        return name.to_owned();
+    }
+    format!("-- '{}'", name.replace('\'', r"'\''"))
 }
 
 /// CREATE_VOLUMES of a volume that fits over the orphan.

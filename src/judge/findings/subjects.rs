@@ -73,7 +73,8 @@ fn state(facts: &Facts<'_>, view: &VolumeView, found: &mut Vec<Candidate>) {
         // Nothing can be read just now: that neither makes an orphan nor takes one back.
         VolumeState::Unknown
             if !view.volume.claims.claimed()
-                && matches!(view.volume.kind, VolumeKind::Persistent | VolumeKind::Disk) =>
+                && (matches!(view.volume.kind, VolumeKind::Persistent | VolumeKind::Disk)
+                    || view.volume.engine.as_ref().is_some_and(|engine| engine.anonymous)) =>
         {
             let reason = format!("It was unclaimed when last that could be told: {}.", view.reason);
             found.push(orphan(reason).lingers());
@@ -211,7 +212,10 @@ fn ended_containers<'a>(facts: &Facts<'a>) -> BTreeSet<&'a str> {
         .sandboxes
         .iter()
         .filter(|view| match view.state {
-            SandboxState::AwaitingGc | SandboxState::Abandoned | SandboxState::Leaked => true,
+            SandboxState::AwaitingGc
+            | SandboxState::Abandoned
+            | SandboxState::Leaked
+            | SandboxState::Exited => true,
             SandboxState::Standalone => view.sandbox.running == Some(false),
             SandboxState::Live | SandboxState::Missing | SandboxState::Unknown => false,
         })
@@ -304,7 +308,7 @@ pub(super) fn sandboxes(facts: &Facts<'_>, found: &mut Vec<Candidate>) {
                     None => sum.unmeasured += 1,
                 }
             }
-            SandboxState::Missing | SandboxState::AwaitingGc => {}
+            SandboxState::Missing | SandboxState::AwaitingGc | SandboxState::Exited => {}
         }
     }
     // There may be thousands: one finding per framework and state.

@@ -36,6 +36,8 @@ pub(crate) fn sample_volume(id: &str) -> Volume {
         mounts: vec![],
         created: Some(0.0),
         unused_after: None,
+        remote: None,
+        engine: None,
     }
 }
 

@@ -34,7 +34,9 @@ impl Shared {
             .ok();
         let mut project_ids = ProjectIds::default();
         let guard = Arc::clone(&self.guard);
-        let mut all = Sources::new(self.roots.clone(), guard, self.handle.clone());
+        let wake = Arc::clone(&self.discover);
+        let mut all = Sources::new(self.roots.clone(), guard, self.handle.clone())
+            .with_wake(Arc::new(move || wake.raise()));
         self.history.wait(HISTORY_PATIENCE);
         while !self.stopping() {
             let started = Instant::now();

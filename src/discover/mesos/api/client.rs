@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
+use bytes::Bytes;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{
@@ -22,8 +22,10 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
+use crate::discover::http::{self, BodyError, printable};
+
 use super::config::ApiConfig;
-use super::error::{ApiError, Failure, printable};
+use super::error::{ApiError, Failure};
 use super::tls;
 
 /// Endpoints whose answers the agent itself limits, or that cost it much.
@@ -282,28 +284,14 @@ where
     Ok(sender)
 }
 
-async fn read_body(mut body: Incoming, cap: u64) -> Result<Bytes, Failure> {
-    use hyper::body::Body;
-    if body.size_hint().lower() > cap {
-        return Err(Failure::TooLarge(cap));
-    }
-    let mut bytes = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.map_err(from_hyper)?.into_data() {
-            if (bytes.len() + data.len()) as u64 > cap {
-                return Err(Failure::TooLarge(cap));
-            }
-            bytes.extend_from_slice(&data);
-        }
-    }
-    Ok(bytes.freeze())
+async fn read_body(body: Incoming, cap: u64) -> Result<Bytes, Failure> {
+    http::read_body(body, cap).await.map_err(|error| match error {
+        BodyError::TooLarge(cap) => Failure::TooLarge(cap),
+        BodyError::Broken(error) => from_hyper(error),
+    })
 }
 
 fn from_hyper(error: hyper::Error) -> Failure {
-    if error.is_parse() {
-        return Failure::Malformed(format!("not HTTP: {error}"));
-    }
-    // hyper says what it was doing, its source why.
-    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-    Failure::Io(format!("{error}{}", cause.unwrap_or_default()))
+    let words = http::words(&error);
+    if error.is_parse() { Failure::Malformed(words) } else { Failure::Io(words) }
 }

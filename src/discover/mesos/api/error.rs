@@ -173,14 +173,3 @@ impl ApiError {
         }
     }
 }
-
-/// Printable start of a body or header: hostile bytes do not reach a terminal or log.
-pub(super) fn printable(bytes: &[u8], limit: usize) -> String {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(limit * 4)])
-        .chars()
-        .map(|character| if character.is_control() { ' ' } else { character })
-        .take(limit)
-        .collect::<String>()
-        .trim()
-        .to_owned()
-}

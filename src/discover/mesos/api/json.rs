@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
-use super::error::printable;
+use crate::discover::http::printable;
 
 /// An answer that is not what the endpoint answers.
 #[derive(Debug, Error, PartialEq, Eq)]

@@ -210,5 +210,7 @@ fn volume(source: &ExternalSource, place: &ExternalPlace, mut holders: Vec<Holde
         mounts: Vec::new(),
         created: place.created,
         unused_after: None,
+        remote: None,
+        engine: None,
     }
 }

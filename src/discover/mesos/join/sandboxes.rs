@@ -130,6 +130,7 @@ impl<'a> Context<'a> {
             completed: over || (nested && running != Some(true) && top_running == Some(true)),
             extra_paths: self.extra_paths(&dir.container),
             modified: Some(dir.dir.modified),
+            engine: None,
             key,
         };
         if !nested && !sandbox.completed && current_agent != Some(false) {
@@ -166,6 +167,7 @@ impl<'a> Context<'a> {
             completed: nested && running.is_none() && both_read,
             extra_paths: self.extra_paths(&dir.container),
             modified: Some(dir.dir.modified),
+            engine: None,
         }
     }
 
@@ -211,6 +213,7 @@ impl<'a> Context<'a> {
             completed: false,
             extra_paths: Vec::new(),
             modified: None,
+            engine: None,
             key,
         })
     }

@@ -230,6 +230,8 @@ fn known(
         mounts: Vec::new(),
         created,
         unused_after: None,
+        remote: None,
+        engine: None,
         key,
     }
 }
@@ -259,6 +261,8 @@ fn unknown(
         mounts: Vec::new(),
         created: dir.dir.born.or(Some(dir.dir.modified)),
         unused_after: None,
+        remote: None,
+        engine: None,
     }
 }
 
@@ -289,5 +293,7 @@ fn without_volume(witnesses: &Witnesses<'_>, disk: &MountRoot, found: &Found<'_>
         // A root of a filesystem is as old as the filesystem: what counts is its newest change.
         created: disk.dir.as_ref().map(|dir| dir.modified),
         unused_after: None,
+        remote: None,
+        engine: None,
     }
 }

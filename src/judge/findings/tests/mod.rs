@@ -44,6 +44,8 @@ fn volume(id: &str, claims: Claims) -> Volume {
         mounts: vec![],
         created: Some(NOW - 1e6),
         unused_after: None,
+        remote: None,
+        engine: None,
     }
 }
 
@@ -95,6 +97,7 @@ fn sandbox(executor: &str) -> Sandbox {
         completed: false,
         extra_paths: vec![],
         modified: Some(NOW - 1e6),
+        engine: None,
     }
 }
 

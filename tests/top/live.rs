@@ -108,8 +108,10 @@ fn a_daemon_that_was_asked_for_and_is_not_there_is_waited_for_or_an_error() {
 fn signs_stand_for_colours_and_hostile_names_are_only_names() {
     let server = Server::on(0, troubled());
     let tmux = Tmux::start(200, 50);
+    // A frame reaches the screen in pieces: its last line is the keys.
+    let whole = |screen: &str| screen.contains("[2 Volumes") && screen.contains("q quit");
     tmux.line(&format!("{PLIMSOLL} top --view volumes --sort name --url {}", server.url()));
-    let screen = tmux.wait("the volumes", |screen| screen.contains("[2 Volumes"));
+    let screen = tmux.wait("the volumes", whole);
     assert!(screen.contains("<script>alert(1)</script>"), "{screen}");
     assert!(screen.contains("evil\"\\\\\\nname\\u{202e}txt"), "{screen}");
     let critical = |text: &str| {
@@ -124,7 +126,7 @@ fn signs_stand_for_colours_and_hostile_names_are_only_names() {
         "NO_COLOR=1 {PLIMSOLL} top --view volumes --sort name --url {}",
         server.url()
     ));
-    let screen = tmux.wait("the volumes", |screen| screen.contains("[2 Volumes"));
+    let screen = tmux.wait("the volumes", whole);
     assert!(critical(&screen).starts_with(" !"), "{screen}");
     let codes = tmux.colours();
     assert!(codes.contains("\x1b[7m") && !codes.contains("\x1b[38;"), "{codes}");

@@ -86,8 +86,10 @@ pub fn run(tree: &Tree, minutes: f64, load: Load) {
     let start = once.iter().map(|(_, m)| m.sample.expect("measured").used_bytes as i64).collect();
     let truth = Truth { start, grown: (0..SUBJECTS).map(|_| AtomicI64::new(0)).collect() };
     let resident = resident_bytes();
-    let meter = UsageMeter::start(Arc::clone(&guard), UsageConfig::default(), || {})
-        .expect("a thread for the meter");
+    // Others may be at the disk too.
+    let config = UsageConfig { io_pressure: 0.0, ..UsageConfig::default() };
+    let meter =
+        UsageMeter::start(Arc::clone(&guard), config, || {}).expect("a thread for the meter");
     meter.set_targets(targets.clone());
     let began = Instant::now();
     while meter.stats().pending > 0 || meter.stats().subjects == 0 {

@@ -19,7 +19,7 @@ impl Scheduler {
         let in_flight: HashSet<(u32, u32)> = self.flights.iter().map(|f| f.device).collect();
         let mut wait = Duration::from_secs(1);
         if !self.flights.is_empty() {
-            wait = Duration::from_millis(20);
+            wait = Duration::from_millis(100);
         }
         let mut wait_first = wait;
         let mut ready: Vec<Candidate> = Vec::new();

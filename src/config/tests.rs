@@ -399,7 +399,7 @@ fn every_key_can_be_set_by_a_variable() {
     for key in Config::keys() {
         let mut config = Config::default();
         let mut good = false;
-        let sets = ["7s", "2.5", "1", "true", "false", "64MiB"].iter().any(|value| {
+        let sets = ["7s", "2.5", "1", "true", "false", "64MiB", "7-9"].iter().any(|value| {
             good |= config.set(&key, value.as_ref()).is_ok();
             config != Config::default()
         });

@@ -158,11 +158,6 @@ impl Writer {
         assert!(self.child.wait().expect("wait").success(), "the writer failed");
         fs::read_to_string(&self.took).expect("its word").parse().expect("a number")
     }
-
-    /// It still writes.
-    pub fn runs(&mut self) -> bool {
-        self.child.try_wait().expect("ask").is_none()
-    }
 }
 
 impl Drop for Writer {

@@ -40,7 +40,7 @@ pub struct Known<'a> {
 /// Looks at the places and builds the subjects.
 pub fn build(known: &Known<'_>, guard: &Guard, roots: &Roots) -> Round {
     let binds = binds(known, guard, roots);
-    let mut paths: BTreeSet<PathBuf> = known.volumes.iter().filter_map(|v| path_of(v)).collect();
+    let mut paths: BTreeSet<PathBuf> = known.volumes.iter().filter_map(path_of).collect();
     paths.extend(binds.keys().cloned());
     let layers = super::data_root::overlays(known.root, known.mounts);
     let uppers: Vec<Option<PathBuf>> = known

@@ -88,15 +88,15 @@ fn without_the_call_it_says_what_is_missing() {
         (libc::ENOSYS, "fanotify_init: Function not implemented (os error 38)"),
     ] {
         let error = denied::without(&[libc::SYS_fanotify_init], errno, || {
-            Watcher::start(&dirs, 0.5).err().expect("denied")
+            Watcher::start(&dirs, 0.5).expect_err("denied")
         });
         assert_eq!(error, format!("{}: {reason}", dirs[0].display()));
     }
-    let error = Watcher::start(&["/nonexistent".into()], 0.5).err().expect("no directory");
+    let error = Watcher::start(&["/nonexistent".into()], 0.5).expect_err("no directory");
     assert_eq!(error, "/nonexistent: mkdir: No such file or directory (os error 2)");
     if watcher().is_some() {
         let error = denied::without(&[libc::SYS_name_to_handle_at], libc::EPERM, || {
-            Watcher::start(&dirs, 0.5).err().expect("no handles")
+            Watcher::start(&dirs, 0.5).expect_err("no handles")
         });
         assert!(error.ends_with("its filesystem has no file handles"), "{error}");
     }

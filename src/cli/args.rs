@@ -118,7 +118,7 @@ pub struct DemoArgs {
 /// Flags of `discover`. Credentials and TLS settings come from `mesos` in the configuration.
 #[derive(Clone, Debug, Group)]
 pub struct DiscoverArgs {
-    /// Base URL of a master, such as http://master.example.org:5050; several are tried in turn, and
+    /// Base URL of a master, such as <http://master.example.org:5050>; several are tried in turn, and
     /// a standby leads on to the leader
     #[arg(long = "mesos-master", value_name = "URL", required = true)]
     pub masters: Vec<String>,

@@ -151,8 +151,12 @@ fn snapshot(global: &GlobalArgs, args: &ListArgs) -> anyhow::Result<Snapshot> {
                 "Source has a problem"
             );
         }
-        if source.health == SourceHealth::Absent {
-            tracing::warn!(looked = source.target, "No Mesos or Clusterd agent on this host");
+    }
+    let inventory = &snapshot.inventory;
+    if inventory.volumes.is_empty() && inventory.sandboxes.is_empty() {
+        for source in inventory.sources.iter().filter(|s| s.health == SourceHealth::Absent) {
+            let (source, looked) = (source.name, &source.target);
+            tracing::warn!(source, looked, "Nothing to list: this source is not on this host");
         }
     }
     Ok(snapshot)

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 
 use crate::measure::open_files::{Answer, Held, ProcessUse};
 use crate::model::{
-    FileUser, HeldOpen, OpenFiles, Sandbox, Snapshot, Timestamp, VolumeKey, VolumeKind,
+    FileUser, HeldOpen, OpenFiles, Presence, Sandbox, Snapshot, Timestamp, VolumeKey, VolumeKind,
     VolumeState, VolumeView,
 };
 
-/// Volumes that are, or may become, orphans: only of those it matters who holds them open.
+/// Volumes of which it matters who holds them open: those that are, or may become, orphans, and
+/// configured directories, whose users nothing else tells.
 pub fn candidates(snapshot: &Snapshot) -> impl Iterator<Item = &VolumeView> {
     snapshot.volumes.iter().filter(|view| match view.state {
+        _ if is_directory(view) => true,
         VolumeState::Orphaned => true,
         VolumeState::Unknown => {
             !view.volume.claims.claimed()
@@ -29,6 +31,51 @@ pub fn attach(snapshot: &mut Snapshot, known: &HashMap<VolumeKey, OpenFiles>) {
     for view in &mut snapshot.volumes {
         if wanted.next_if_eq(&view.volume.key).is_some() {
             view.open_files = known.get(&view.volume.key).cloned();
+            if is_directory(view) {
+                settle(view);
+            }
+        }
+    }
+}
+
+fn is_directory(view: &VolumeView) -> bool {
+    view.volume.kind == VolumeKind::Directory && view.volume.presence == Presence::Present
+}
+
+/// The state of a configured directory that no container is known to use, by who holds it open.
+fn settle(view: &mut VolumeView) {
+    if view.state == VolumeState::InUse {
+        return;
+    }
+    let (state, reason) = match &view.open_files {
+        None => (
+            VolumeState::Unknown,
+            "who uses it was not looked up (orphans.open_files is off, or the first look is not \
+             over)"
+                .to_owned(),
+        ),
+        Some(open) if open.is_held() => (VolumeState::InUse, used_by(open)),
+        Some(open) => match open.unknown() {
+            Some(why) => (VolumeState::Unknown, format!("who uses it is not known: {why}")),
+            None => return,
+        },
+    };
+    (view.state, view.reason) = (state, reason);
+}
+
+fn used_by(open: &OpenFiles) -> String {
+    match open.users() {
+        [] => "something is mounted in it".to_owned(),
+        [first, more @ ..] => {
+            let who = if first.task.is_empty() {
+                format!("{} (pid {})", first.command, first.pid)
+            } else {
+                format!("task {} ({}, pid {})", first.task, first.command, first.pid)
+            };
+            match more.len() {
+                0 => format!("used by {who}"),
+                count => format!("used by {who} and {count} more"),
+            }
         }
     }
 }
@@ -187,6 +234,62 @@ mod tests {
             (vec![], ""),
         ] {
             assert_eq!(container(&paths(&cgroups)), expected, "{cgroups:?}");
+        }
+    }
+
+    #[test]
+    fn a_directory_is_idle_only_when_every_process_was_looked_into() {
+        let user = |task: &str| FileUser {
+            pid: 7,
+            command: "mariadbd".into(),
+            task: task.into(),
+            files: 3,
+            ..FileUser::default()
+        };
+        let looked = |by: Vec<FileUser>, not_whole: Option<&str>| {
+            let not_whole = not_whole.map(str::to_owned);
+            Some(OpenFiles::LookedUp(HeldOpen { by, not_whole, ..HeldOpen::default() }))
+        };
+        let denied = Some("denied");
+        let cases = [
+            (looked(vec![], None), VolumeState::Idle, "before"),
+            (looked(vec![user("")], None), VolumeState::InUse, "used by mariadbd (pid 7)"),
+            (
+                looked(vec![user("db-0"), user("")], denied),
+                VolumeState::InUse,
+                "used by task db-0 (mariadbd, pid 7) and 1 more",
+            ),
+            (looked(vec![], denied), VolumeState::Unknown, "who uses it is not known: denied"),
+            (None, VolumeState::Unknown, "who uses it was not looked up"),
+        ];
+        for (open, state, reason) in cases {
+            let mut snapshot = Snapshot { volumes: vec![directory()], ..Snapshot::default() };
+            let key = snapshot.volumes[0].volume.key.clone();
+            let known = open.into_iter().map(|open| (key.clone(), open)).collect();
+            attach(&mut snapshot, &known);
+            let view = &snapshot.volumes[0];
+            assert_eq!(view.state, state, "{reason}");
+            assert!(view.reason.starts_with(reason), "{}", view.reason);
+        }
+    }
+
+    /// A configured directory that no container uses.
+    fn directory() -> VolumeView {
+        let volume = crate::model::Volume {
+            kind: VolumeKind::Directory,
+            ..crate::judge::memory::sample_volume("data")
+        };
+        VolumeView {
+            volume,
+            state: VolumeState::Idle,
+            reason: "before".into(),
+            orphan_reason: None,
+            enforcement: crate::model::Enforcement::None,
+            measured: Default::default(),
+            growth: None,
+            history: Default::default(),
+            filesystem: None,
+            open_files: None,
         }
     }
 

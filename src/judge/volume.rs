@@ -67,7 +67,11 @@ pub fn judge(
     }
     if volume.claims.claimed() {
         let last_used = memory.volume(&volume.key).last_used;
-        let user = if volume.key.source == SourceKind::Docker { "container" } else { "task" };
+        let user = match volume.key.source {
+            SourceKind::Docker => "container",
+            SourceKind::Directories => "process",
+            SourceKind::Mesos => "task",
+        };
         let unused = last_used.map_or(format!("no {user} uses it"), |at| {
             format!("no {user} uses it since {}", spoken(now - at))
         });

@@ -89,10 +89,11 @@ pub fn snapshot_with(
     let plan = targets::plan(inventory, &guard.table(), roots, config.network.walk);
     let usage = measure_once_with(&guard, &plan, threads, progress).into_iter().collect();
     judge(config, discovered, usage, filesystems, network, |snapshot| {
-        if config.orphans.open_files {
-            let held = Looker::default().look(snapshot, &guard, roots);
-            open_files::attach(snapshot, &held);
-        }
+        let held = match config.orphans.open_files {
+            true => Looker::default().look(snapshot, &guard, roots),
+            false => HashMap::new(),
+        };
+        open_files::attach(snapshot, &held);
     })
 }
 
@@ -106,7 +107,9 @@ pub fn judge_unmeasured(
 ) -> Snapshot {
     let filesystems = Filesystems::default().measure(&discovered.inventory, guard, roots);
     let network = network(&discovered.inventory, guard, &filesystems);
-    judge(config, discovered, HashMap::new(), filesystems, network, |_| {})
+    judge(config, discovered, HashMap::new(), filesystems, network, |snapshot| {
+        open_files::attach(snapshot, &HashMap::new());
+    })
 }
 
 /// One look at the network filesystems.

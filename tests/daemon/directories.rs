@@ -79,6 +79,49 @@ fn each_match_is_a_subject_with_its_quota_and_a_new_one_is_noticed() {
 }
 
 #[test]
+fn a_directory_is_in_use_while_a_process_has_something_open_in_it() {
+    if !rustix::process::geteuid().is_root() {
+        println!("SKIPPED: looking into other processes needs root");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a directory");
+    for name in ["used", "left"] {
+        std::fs::create_dir(dir.path().join(name)).expect("make");
+    }
+    let journal = std::fs::File::create(dir.path().join("used/journal")).expect("make");
+    let mut store = Command::new("sleep").arg("60").stdin(journal).spawn().expect("sleep");
+    let text = format!(
+        "orphans: {{open_files_interval: 5s}}\n\
+         directories: ['{0}/used', '{0}/left']\n",
+        dir.path().display()
+    );
+    let daemon = Daemon::serve(&configured(dir.path(), &text), &[]);
+    let state = |daemon: &Daemon, name: &str, wanted: &str| {
+        let rows = daemon.json("/api/v1/volumes");
+        let path = dir.path().join(name).display().to_string();
+        let row = rows.as_array()?.iter().find(|row| row["path"] == path.as_str())?.clone();
+        (row["state"] == wanted).then(|| row["reason"].as_str().unwrap_or_default().to_owned())
+    };
+    let reason = daemon.wait_for("its use is seen", Duration::from_secs(20), |daemon| {
+        state(daemon, "used", "in_use")
+    });
+    assert_eq!(reason, format!("used by sleep (pid {})", store.id()));
+    // Where some process may not be looked into (by a root without all capabilities), nobody found
+    // is not nobody there.
+    let nobody = |daemon: &Daemon, name: &str| {
+        state(daemon, name, "idle").or_else(|| {
+            state(daemon, name, "unknown").filter(|why| why.contains("could not be looked into"))
+        })
+    };
+    let reason =
+        daemon.wait_for("nobody is seen", Duration::from_secs(20), |daemon| nobody(daemon, "left"));
+    let words = "the configuration names it, and no process uses it";
+    assert!(reason == words || reason.starts_with("who uses it is not known: "), "{reason}");
+    store.kill().and_then(|()| store.wait()).expect("end it");
+    daemon.wait_for("its end is seen", Duration::from_secs(30), |daemon| nobody(daemon, "used"));
+}
+
+#[test]
 fn a_bad_entry_is_refused_with_what_is_wrong() {
     let dir = tempfile::tempdir().expect("a directory");
     let cases = [

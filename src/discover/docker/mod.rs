@@ -1,9 +1,9 @@
 //! A Docker engine (or Podman's compatible API): its containers and volumes.
 //!
-//! The engine itself is the source of truth, asked over its Unix socket ([`ask`]) whenever its
-//! events ([`events`]) say that something changed, and now and then. While it does not answer the
+//! The engine itself is the source of truth, asked over its Unix socket (`ask`) whenever its
+//! events (`events`) say that something changed, and now and then. While it does not answer the
 //! last lists stay, without proving anything; where it never answered its data root and the mount
-//! table say what lies there ([`data_root`]).
+//! table say what lies there (`data_root`).
 
 mod answers;
 mod ask;

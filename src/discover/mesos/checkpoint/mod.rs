@@ -33,7 +33,7 @@ use crate::host::names::escape_name;
 use crate::model::{Resource, SourceError};
 
 /// Reads the checkpoint below a work directory, given as it is reached from this process
-/// ([`super::dirs::reach`]).
+/// ([`crate::discover::dirs::reach`]).
 pub fn read(work_dir: &Path) -> CheckpointFacts {
     let start = Instant::now();
     let mut facts = CheckpointFacts::default();

@@ -25,7 +25,7 @@ use crate::discover::dirs::{Cause, DirError, Folder, present};
 use crate::host::names::escape_name;
 use crate::model::SourceError;
 
-/// Where to look; every path as it is reached from this process ([`super::dirs::reach`]).
+/// Where to look; every path as it is reached from this process ([`crate::discover::dirs::reach`]).
 #[derive(Clone, Copy, Debug)]
 pub struct RuntimeOptions<'a> {
     /// The proc filesystem of the host.

@@ -278,6 +278,13 @@ fn cases() -> Vec<Case> {
             volume_state("orphaned", 0.0),
             VOLUME,
         ),
+        case(
+            "volume_unused",
+            unused(0.0, 3600.0),
+            // As old there, but told later.
+            unused(0.0, 7200.0),
+            VOLUME,
+        ),
         case("volume_unowned", volume_state("unowned", 1.0), volume_state("idle", 1.0), VOLUME),
         case("volume_missing", volume_state("missing", 1.0), volume_state("missing", 0.0), VOLUME),
         case(
@@ -420,6 +427,14 @@ fn requests(seconds: f64, again: f64) -> Samples {
         (execute, of("WRITE"), seconds / 2.0),
         (execute, of("SESSION"), 9000.0),
         ("plimsoll_network_filesystem_retransmissions_total", NETWORK.to_owned(), again),
+    ]
+}
+
+/// A directory that nobody uses since a time, and after how many seconds that is told.
+fn unused(since: f64, after: f64) -> Samples {
+    vec![
+        ("plimsoll_volume_unused_since_timestamp_seconds", VOLUME.to_owned(), since),
+        ("plimsoll_volume_unused_after_seconds", VOLUME.to_owned(), after),
     ]
 }
 

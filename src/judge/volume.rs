@@ -6,7 +6,7 @@
 
 use crate::model::{
     DiskType, OrphanReason, Presence, RoleOwners, SourceKind, Timestamp, Volume, VolumeKind,
-    VolumeState, Witness,
+    VolumeState, VolumeView, Witness,
 };
 
 use super::{Memory, spoken};
@@ -206,6 +206,14 @@ fn unheld_by_docker(volume: &Volume) -> Option<Verdict> {
             verdict(VolumeState::Idle, reason)
         }
     }
+}
+
+/// Since when nobody uses an idle volume of which the configuration wants to know: since its last
+/// use (or since it was first seen), or since something in it last changed.
+pub fn unused_since(view: &VolumeView) -> Option<Timestamp> {
+    view.volume.unused_after.filter(|_| view.state == VolumeState::Idle)?;
+    let used = view.history.last_used.or(view.history.first_seen)?;
+    Some(view.measured.newest_change.map_or(used, |newest| used.max(newest.at)))
 }
 
 fn who(volume: &Volume) -> &'static str {

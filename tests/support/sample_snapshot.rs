@@ -171,6 +171,7 @@ fn volumes() -> Vec<VolumeView> {
         volume("eng/storage", "journal", DiskType::Root, "ROOT", 3 * GIB, Some(10 * GIB));
     idle.state = VolumeState::Idle;
     idle.reason = "No running task uses it.".into();
+    idle.volume.unused_after = Some(604_800.0);
     idle.volume.holders.clear();
     idle.volume.mounts.clear();
     let mut shared =

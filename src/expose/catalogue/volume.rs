@@ -40,6 +40,11 @@ families! {
         "Since when the volume holds more than its quota. No series while it does not.";
     LAST_USED = Gauge "plimsoll_volume_last_used_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_VOLUME,
         "When the volume last had a holder. No series when it never had one, as far as history reaches.";
+    UNUSED_SINCE = Gauge "plimsoll_volume_unused_since_timestamp_seconds", Some("seconds"), IDENTITY, [], "one per idle directory of the configuration",
+        "Since when nobody uses a directory of the configuration, by its last use and the newest change in it. No \
+         series while somebody does, or while that is not known.";
+    UNUSED_AFTER = Gauge "plimsoll_volume_unused_after_seconds", Some("seconds"), IDENTITY, [], "one per directory of the configuration",
+        "Seconds without a user after which that is told, as the configuration says.";
     STATE = Gauge "plimsoll_volume_state", None, IDENTITY, ["state"], "six per volume",
         "1 for the state the volume is in, 0 for the others: in_use, idle, unowned (claimed, but no registered framework uses its role), orphaned (no readable source of \
          truth claims the data), missing (claimed, but the directory is gone), unknown.";

@@ -220,7 +220,9 @@ impl Candidate<'_> {
                 let over = usize::from(view.history.over_quota_since.is_some());
                 let below = if devices { super::devices::series_of(view) } else { 0 };
                 let labels = view.volume.engine.as_ref().map_or(0, |engine| engine.labels.len());
-                let more = over + below + labels + limits(&view.measured);
+                // Since when it is unused, and when that is told.
+                let unused = view.volume.unused_after.map_or(0, |_| 2);
+                let more = over + below + labels + unused + limits(&view.measured);
                 VOLUME_SERIES + more + view.volume.holders.len()
             }
             Self::Sandbox(view) => {

@@ -5,10 +5,11 @@ use crate::expose::catalogue::volume::{
     APPARENT_BYTES, AVAILABLE_BYTES, CREATED, ERROR_BOUND_BYTES, FILES, FULL_AT, GROWTH,
     HOLDER_INFO, HOLDERS, INFO, KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, LABEL_INFO, LAST_USED,
     MEASURE_FAILED, MEASURED, MOUNTS, NEWEST_CHANGE, OPEN_FILES, OVER_QUOTA_BYTES,
-    OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES, STATE, USED_BYTES,
+    OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES, STATE, UNUSED_AFTER, UNUSED_SINCE, USED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::display_or_empty;
+use crate::judge::volume::unused_since;
 use crate::model::{OpenFiles, Snapshot, VolumeState, VolumeView};
 
 const OTHER: Labels<'static> =
@@ -102,6 +103,18 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
     for (labels, view) in each() {
         if let Some(at) = view.history.last_used {
             encoder.f64(labels, at);
+        }
+    }
+    encoder.family(&UNUSED_SINCE);
+    for (labels, view) in each() {
+        if let Some(since) = unused_since(view) {
+            encoder.timestamp(labels, since);
+        }
+    }
+    encoder.family(&UNUSED_AFTER);
+    for (labels, view) in each() {
+        if let Some(after) = view.volume.unused_after {
+            encoder.f64(labels, after);
         }
     }
     encoder.family(&STATE);

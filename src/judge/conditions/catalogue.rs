@@ -3,7 +3,7 @@
 use super::{Condition, growth, host, io, network, subjects};
 
 /// Every condition, in the order of the runbook.
-pub static ALL: [&Condition; 45] = [
+pub static ALL: [&Condition; 46] = [
     &subjects::VOLUME_NEAR_QUOTA,
     &subjects::VOLUME_OVER_QUOTA,
     &subjects::VOLUME_OVER_QUOTA_UNENFORCED,
@@ -11,6 +11,7 @@ pub static ALL: [&Condition; 45] = [
     &growth::VOLUME_FILLS_NOW,
     &subjects::VOLUME_ORPHANED,
     &subjects::VOLUME_UNOWNED,
+    &subjects::VOLUME_UNUSED,
     &subjects::VOLUME_REATTACHED,
     &subjects::VOLUME_MISSING,
     &subjects::VOLUME_CONFLICT,

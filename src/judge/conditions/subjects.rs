@@ -137,6 +137,31 @@ pub static VOLUME_UNOWNED: Condition = Condition {
     next: "Ask the role's owner; if its data may go, DESTROY_VOLUMES through the master.",
 };
 
+/// Directory that nobody has used for long.
+pub static VOLUME_UNUSED: Condition = Condition {
+    id: "volume_unused",
+    alert: "PlimsollVolumeUnused",
+    severity: Severity::Info,
+    subject: SubjectKind::Volume,
+    threshold: None,
+    hold_seconds: 300.0,
+    summary: "Directory that nobody has used for long",
+    description: "Nobody has used {{ $labels.volume }} for {{ $value | humanizeDuration }}.",
+    expr: Some(
+        "time() - plimsoll_volume_unused_since_timestamp_seconds >= on (job, instance, source, \
+         role, volume, disk) plimsoll_volume_unused_after_seconds",
+    ),
+    meaning: "The configuration names the directory; no container has it mounted, no process holds \
+          anything in it open, and nothing in it has changed for longer than its \
+          `unused_after`.",
+    check: "`plimsoll volumes` shows since when and how much it holds; the label `principal` says \
+          who answers for it. A service that opens its files only now and then is seen by the \
+          newest change.",
+    action: "Ask its owner. If the data may go, its owner removes it; if it shall stay, give it a \
+          longer `unused_after`.",
+    next: "Ask its owner whether the data may go, or give it a longer unused_after.",
+};
+
 /// Volume was created over data that was already there.
 pub static VOLUME_REATTACHED: Condition = Condition {
     id: "volume_reattached",

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::judge::conditions::{self, Condition};
+use crate::judge::volume::unused_since;
 use crate::judge::{open_files, spoken, spoken_bytes};
 use crate::model::{
     Enforcement, FindingSubject, FullBy, Growth, SandboxKind, SandboxState, SandboxView,
@@ -83,12 +84,27 @@ fn state(facts: &Facts<'_>, view: &VolumeView, found: &mut Vec<Candidate>) {
             let reason = format!("{}.", capitalised(&view.reason));
             found.push(Candidate::new(&conditions::VOLUME_UNOWNED, of_volume(view), reason));
         }
+        VolumeState::Idle => unused(facts, view, found),
         VolumeState::Missing => {
             let reason = format!("{}.", capitalised(&view.reason));
             found.push(Candidate::new(&conditions::VOLUME_MISSING, of_volume(view), reason));
         }
         _ => {}
     }
+}
+
+/// A configured directory that nobody has used for the time it names.
+fn unused(facts: &Facts<'_>, view: &VolumeView, found: &mut Vec<Candidate>) {
+    let (Some(since), Some(after)) = (unused_since(view), view.volume.unused_after) else { return };
+    let unused = facts.now - since;
+    if unused < after {
+        return;
+    }
+    let mut reason = format!("Nobody has used it for {}", spoken(unused));
+    if let Some(sample) = view.measured.sample {
+        reason.push_str(&format!("; it holds {}", spoken_bytes(sample.used_bytes)));
+    }
+    found.push(Candidate::new(&conditions::VOLUME_UNUSED, of_volume(view), reason + "."));
 }
 
 fn volume_quota(facts: &Facts<'_>, view: &VolumeView, found: &mut Vec<Candidate>) {

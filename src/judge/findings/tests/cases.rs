@@ -65,6 +65,19 @@ fn cases() -> Vec<(&'static str, &'static str, Host)> {
             }),
         ),
         (
+            "volume_unused",
+            "Nobody has used it for 15d; it holds 1.0 GiB.",
+            host().volume(
+                Volume {
+                    kind: VolumeKind::Directory,
+                    quota_bytes: None,
+                    unused_after: Some(60.0),
+                    ..claimed("v")
+                },
+                Some(GIB),
+            ),
+        ),
+        (
             "volume_unowned",
             "No registered framework uses the role db",
             host().volume(claimed("v"), Some(GIB)).with(|host| host.unowned = true),

@@ -302,6 +302,8 @@ impl Host {
         };
         for view in &mut snapshot.volumes {
             view.growth = self.subjects_full.map(growth);
+            // What is asked to be told when unused was seen for a day.
+            view.history.first_seen = view.volume.unused_after.map(|_| NOW - 86_400.0);
             if self.unowned {
                 view.state = VolumeState::Unowned;
                 view.reason = "no registered framework uses the role db since 2h".into();

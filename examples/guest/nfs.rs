@@ -111,6 +111,8 @@ fn stopped(report: &mut Report, daemon: &Daemon, server: &Server) -> Child {
     let now = threads();
     // One that waits for the mount, and one that took its place.
     report.holds("threads", now <= before + 2, || format!("{now}, {before} before"));
+    // Long enough for a request to be sent again, and to be timed out (`timeo` is two seconds).
+    std::thread::sleep(Duration::from_secs(12).saturating_sub(began.elapsed()));
     writer
 }
 

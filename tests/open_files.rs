@@ -27,11 +27,22 @@ impl Process {
         let mut line = String::new();
         std::io::BufRead::read_line(&mut lines, &mut line).expect("a line");
         assert_eq!(line, "ready\n");
-        Self(child)
+        let process = Self(child);
+        // The scripts end with an exec, of which nothing is heard.
+        let start = Instant::now();
+        while process.command() == "sh" && start.elapsed() < Duration::from_secs(30) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        process
     }
 
     fn pid(&self) -> u32 {
         self.0.id()
+    }
+
+    fn command(&self) -> String {
+        let comm = fs::read_to_string(format!("/proc/{}/comm", self.pid()));
+        comm.expect("it runs").trim_end().to_owned()
     }
 }
 

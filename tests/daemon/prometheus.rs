@@ -1,6 +1,5 @@
 //! A real Prometheus scrapes the running daemon, and what it stored is read back.
 
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 

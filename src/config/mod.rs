@@ -15,6 +15,7 @@ mod suggest;
 mod types;
 mod units;
 mod validate;
+mod web;
 
 pub use directories::{DirectoryConfig, has_wildcard};
 pub use docker::DockerConfig;
@@ -28,6 +29,7 @@ pub use types::{
 };
 pub use units::{ByteSize, IdRange, format_duration, parse_duration};
 pub use validate::Invalid;
+pub use web::{CipherSuite, ClientAuth, Curve, RateLimit, TlsVersion, WebConfig, WebHttp, WebTls};
 
 impl Config {
     /// Every scalar key in dotted form (`mesos.work_dir`), sorted: the words of the file, of the

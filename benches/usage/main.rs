@@ -4,6 +4,7 @@
 //! cargo bench --bench usage -- full 10000 100000          # one pass; 1000000 if asked for
 //! cargo bench --bench usage -- steady 100000 --minutes 2  # 1 % of the files change a minute
 //! cargo bench --bench usage -- steady-any 100000          # the same, other ones each minute
+//! cargo bench --bench usage -- told told-any 100000       # both with fanotify; needs root
 //! ```
 //!
 //! `full` runs all contenders in turn, again and again, so that a busy machine slows all of them
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
     while let Some(arg) = args.next() {
         let mut number = || args.next().and_then(|text| text.parse::<f64>().ok());
         match arg.as_str() {
-            "full" | "steady" | "steady-any" => what.push(arg),
+            "full" | "steady" | "steady-any" | "told" | "told-any" => what.push(arg),
             "--rounds" => rounds = number().map_or(rounds, |n| n as usize),
             "--minutes" => minutes = number().unwrap_or(minutes),
             // What cargo passes to every benchmark.
@@ -43,7 +44,8 @@ fn main() -> ExitCode {
                 Ok(files) => sizes.push(files),
                 Err(_) => {
                     eprintln!(
-                        "unknown argument {other}: full | steady | steady-any, FILES, --rounds, --minutes"
+                        "unknown argument {other}: full | steady | steady-any | told | told-any, FILES, \
+                         --rounds, --minutes"
                     );
                     return ExitCode::FAILURE;
                 }
@@ -61,8 +63,10 @@ fn main() -> ExitCode {
         for name in &what {
             match name.as_str() {
                 "full" => full::run(&tree, rounds.max(1)),
-                "steady" => steady::run(&tree, minutes, steady::Load::Set),
-                _ => steady::run(&tree, minutes, steady::Load::Any),
+                "steady" => steady::run(&tree, minutes, steady::Load::Set, false),
+                "told" => steady::run(&tree, minutes, steady::Load::Set, true),
+                "steady-any" => steady::run(&tree, minutes, steady::Load::Any, false),
+                _ => steady::run(&tree, minutes, steady::Load::Any, true),
             }
         }
     }

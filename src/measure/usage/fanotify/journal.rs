@@ -10,11 +10,13 @@ use crate::host::sys::fanotify::mask;
 /// Directories that are remembered: less than 100 bytes each, beside the names.
 const MOST_DIRECTORIES: usize = 32_768;
 /// Names that are remembered of one directory; with more it is read again whole.
-const MOST_NAMES: usize = 8;
+const MOST_NAMES: usize = 32;
 /// Bytes of all names together; past them directories are read again whole.
 const MOST_NAME_BYTES: usize = 2 << 20;
 /// Events after which the entries of a directory changed.
 const ENTRIES: u64 = mask::CREATE | mask::DELETE | mask::MOVED_FROM | mask::MOVED_TO;
+/// Events after which a file is to be looked at.
+const NAMED: u64 = mask::CREATE | mask::CLOSE_WRITE | mask::ATTRIB;
 
 /// See the module. A moment is the number of events until then.
 #[derive(Debug, Default)]
@@ -46,12 +48,16 @@ impl Journal {
         if self.directories.len() >= MOST_DIRECTORIES && !self.directories.contains_key(directory) {
             return self.lose();
         }
-        let fresh = (0, Hint::Files(Vec::new()));
+        let fresh = (0, Hint::nothing());
         let (at, changed) = self.directories.entry(*directory).or_insert(fresh);
         *at = self.now;
-        let whole = what & (ENTRIES | mask::ONDIR) != 0;
-        let Hint::Files(names) = changed else { return };
-        let name = name.filter(|_| !whole);
+        changed.entries |= what & (ENTRIES | mask::ONDIR) != 0;
+        let Some(names) = &mut changed.files else { return };
+        // What is listed is seen to be there or not; an entry that was made may be the same inode
+        // under the same name as one before.
+        if what & mask::ONDIR != 0 || what & NAMED == 0 {
+            return;
+        }
         if name.is_some_and(|name| names.iter().any(|known| **known == *name)) {
             return;
         }
@@ -60,11 +66,11 @@ impl Journal {
         match name {
             Some(name) if names.len() < MOST_NAMES && length <= room => {
                 self.name_bytes += length;
-                names.push(name.into());
+                names.push((*name).into());
             }
             _ => {
                 self.name_bytes -= bytes(names);
-                *changed = Hint::Directory;
+                changed.files = None;
             }
         }
     }
@@ -90,11 +96,8 @@ impl Journal {
     /// Forgets what nobody will ask for: everything until that moment.
     pub fn forget(&mut self, moment: u64) {
         self.directories.retain(|_, (at, _)| *at > moment);
-        let names = self.directories.values().map(|(_, hint)| match hint {
-            Hint::Files(names) => bytes(names),
-            Hint::Directory => 0,
-        });
-        self.name_bytes = names.sum();
+        let names = self.directories.values().filter_map(|(_, hint)| hint.files.as_deref());
+        self.name_bytes = names.map(bytes).sum();
     }
 
     /// Directories that are remembered.
@@ -128,21 +131,26 @@ mod tests {
         write(&mut journal, 1, c"a");
         write(&mut journal, 1, c"b");
         write(&mut journal, 1, c"a");
-        let files = Hint::Files(vec![c"a".into(), c"b".into()]);
+        let files = Hint { entries: false, files: Some(vec![c"a".into(), c"b".into()]) };
         assert_eq!(journal.since(0, key), Some(&files));
         assert_eq!(journal.since(2, key), Some(&files));
         assert_eq!(journal.since(3, key), None);
-        for name in [c"c", c"d", c"e", c"f", c"g", c"h", c"a"] {
-            write(&mut journal, 1, name);
+        for n in 2..MOST_NAMES {
+            let name = std::ffi::CString::new(format!("file {n}")).expect("no NUL");
+            write(&mut journal, 1, &name);
         }
-        assert!(matches!(journal.since(0, key), Some(Hint::Files(names)) if names.len() == 8));
+        let names = |journal: &Journal| journal.since(0, key)?.files.as_ref().map(Vec::len);
+        assert_eq!(names(&journal), Some(MOST_NAMES));
         write(&mut journal, 1, c"i");
-        assert_eq!(journal.since(0, key), Some(&Hint::Directory));
+        assert_eq!(journal.since(0, key), Some(&Hint { entries: false, files: None }));
         let directory = Key::of(1, &[2]);
-        let made = Event::In { directory, name: Some(c"new"), what: mask::CREATE };
-        journal.take(&made);
-        write(&mut journal, 2, c"new");
-        assert_eq!(journal.since(0, directory), Some(&Hint::Directory));
+        let mut tell = |name, what| journal.take(&Event::In { directory, name: Some(name), what });
+        tell(c"new", mask::CREATE);
+        tell(c"old", mask::DELETE);
+        tell(c"inner", mask::CREATE | mask::ONDIR);
+        tell(c"new", mask::CLOSE_WRITE);
+        let made = Hint { entries: true, files: Some(vec![c"new".into()]) };
+        assert_eq!(journal.since(0, directory), Some(&made));
         journal.forget(journal.now());
         assert!(journal.is_empty() && journal.knows_since(0));
     }
@@ -178,7 +186,7 @@ mod tests {
         }
         assert_eq!(journal.len(), 10_000);
         assert_eq!(journal.name_bytes, MOST_NAME_BYTES);
-        assert_eq!(journal.since(0, Key::of(1, &9999_u32.to_ne_bytes())), Some(&Hint::Directory));
+        assert_eq!(journal.since(0, Key::of(1, &9999_u32.to_ne_bytes())), Some(&Hint { entries: false, files: None }));
         journal.forget(journal.now() - 1);
         assert_eq!((journal.len(), journal.name_bytes), (1, 0));
     }

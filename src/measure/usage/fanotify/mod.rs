@@ -95,8 +95,12 @@ pub struct WatchStats {
     pub trusted: usize,
     /// Filesystems that were asked for and are not trusted.
     pub untrusted: usize,
+    /// Events read since the start.
+    pub events_total: u64,
     /// Times that events were lost, since the start.
     pub overflows_total: u64,
+    /// Remembered trees that ask where to look.
+    pub listeners: usize,
     /// Directories that are remembered as changed.
     pub directories: usize,
     /// CPU time of the reading thread.
@@ -185,6 +189,8 @@ impl Watch {
         WatchStats {
             trusted,
             untrusted: groups.len() - trusted,
+            events_total: groups.values().map(|group| group.journal.now()).sum(),
+            listeners: groups.values().map(|group| group.readers.len()).sum(),
             overflows_total: groups.values().map(|group| group.journal.overflows).sum(),
             directories: groups.values().map(|group| group.journal.len()).sum(),
             reader_cpu_seconds: self.reader_cpu.load(Ordering::Relaxed) as f64 / 1e9,

@@ -3,18 +3,30 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 
-use super::tree::{Dir, Hot, LINKED, Tree, UNKNOWN};
+use super::tree::{Dir, Hot, LINKED, LIST, Tree, UNKNOWN};
 
 /// Names that are remembered of one directory; with more it is read again whole.
 const MOST_NAMES: usize = 64;
 
 /// What happened in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hint {
-    /// Entries came, went or were renamed, or more files changed than are worth naming.
-    Directory,
-    /// Only these files changed.
-    Files(Vec<Box<CStr>>),
+pub struct Hint {
+    /// Entries came, went or were renamed.
+    pub entries: bool,
+    /// Files that were written to; absent: more than are worth naming.
+    pub files: Option<Vec<Box<CStr>>>,
+}
+
+impl Hint {
+    /// Nothing yet.
+    pub fn nothing() -> Self {
+        Self { entries: false, files: Some(Vec::new()) }
+    }
+
+    /// Anything may have happened.
+    pub fn anything() -> Self {
+        Self { entries: true, files: None }
+    }
 }
 
 /// Directories, by inode on one filesystem, in which something changed.
@@ -29,18 +41,18 @@ impl Hints {
         self.directories.is_empty()
     }
 
-    /// The entries of a directory changed.
+    /// Anything changed in a directory.
     pub fn directory(&mut self, inode: u64) {
-        self.directories.insert(inode, Hint::Directory);
+        self.directories.insert(inode, Hint::anything());
     }
 
     /// A file in a directory changed in place.
     pub fn file(&mut self, directory: u64, name: &CStr) {
-        let hint = self.directories.entry(directory).or_insert(Hint::Files(Vec::new()));
-        match hint {
-            Hint::Files(names) if names.iter().any(|known| **known == *name) => {}
-            Hint::Files(names) if names.len() < MOST_NAMES => names.push(name.into()),
-            hint => *hint = Hint::Directory,
+        let hint = self.directories.entry(directory).or_insert_with(Hint::nothing);
+        match &mut hint.files {
+            Some(names) if names.iter().any(|known| **known == *name) => {}
+            Some(names) if names.len() < MOST_NAMES => names.push(name.into()),
+            files => *files = None,
         }
     }
 }
@@ -66,14 +78,17 @@ impl Tree {
 impl Dir {
     /// Takes one hint; how many files are hot by that which were not.
     pub(super) fn hint(&mut self, hint: &Hint, now: i32) -> usize {
-        let Hint::Files(names) = hint else {
+        if hint.entries {
+            self.ctime = self.ctime.min(LIST);
+        }
+        let Some(names) = &hint.files else {
             self.ctime = UNKNOWN;
             return 0;
         };
         let before = self.hot.len();
         for name in names {
             if let Some(hot) = self.hot.iter_mut().find(|hot| hot.name == *name) {
-                hot.changed = now;
+                (hot.changed, hot.grows) = (now, true);
                 continue;
             }
             // Which file it is, is found with the first look.
@@ -84,6 +99,7 @@ impl Dir {
                 file: LINKED,
                 changed: now,
                 looked: now,
+                grows: true,
             });
         }
         self.hot.len() - before

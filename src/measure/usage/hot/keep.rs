@@ -1,6 +1,6 @@
 //! Which files stay hot.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::tree::{Dir, Hot, Tree};
 
@@ -20,10 +20,16 @@ impl Tree {
             let Some(was) = before.get(&dir.inode).filter(|was| !was.hot.is_empty()) else {
                 continue;
             };
-            let known: HashSet<u64> = dir.hot.iter().map(|hot| hot.inode).collect();
             let places: HashMap<u64, u32> =
                 (0..).zip(&dir.files).map(|(i, f)| (f.inode, i)).collect();
-            for hot in was.hot.iter().filter(|hot| !known.contains(&hot.inode)) {
+            let known: HashMap<u64, usize> =
+                (0..).zip(&dir.hot).map(|(i, hot)| (hot.inode, i)).collect();
+            for hot in was.hot.iter().filter(|hot| hot.inode != 0) {
+                if let Some(&again) = known.get(&hot.inode) {
+                    let again = &mut dir.hot[again];
+                    again.grows |= hot.grows || hot.ctime != again.ctime;
+                    continue;
+                }
                 let changed = hot.changed - later;
                 let Some(&file) = places.get(&hot.inode) else { continue };
                 if now - changed >= window {
@@ -48,20 +54,22 @@ impl Tree {
         if self.hot <= most + most / 4 {
             return;
         }
+        let now = self.seconds();
         let hot = self.dirs.iter().flatten().flat_map(|dir| &dir.hot);
-        let mut times: Vec<i32> = hot.map(|hot| hot.changed).collect();
-        let rank = times.len() - most;
-        let (_, &mut least, _) = times.select_nth_unstable(rank);
-        // All that are younger than that one, and of those that are as young as many as fit.
-        let younger = times.iter().filter(|&&time| time > least).count();
-        let mut room = most.saturating_sub(younger);
+        let mut ranks: Vec<i32> = hot.map(|hot| hot.rank(now)).collect();
+        let rank = ranks.len() - most;
+        let (_, &mut least, _) = ranks.select_nth_unstable(rank);
+        // All that rank higher than that one, and of those that rank the same as many as fit.
+        let higher = ranks.iter().filter(|&&rank| rank > least).count();
+        let mut room = most.saturating_sub(higher);
         let before = self.hot;
         self.hot = 0;
         for dir in self.dirs.iter_mut().flatten() {
             dir.hot.retain(|hot| {
-                let as_young = hot.changed == least && room > 0;
-                room -= usize::from(as_young);
-                hot.changed > least || as_young
+                let rank = hot.rank(now);
+                let same = rank == least && room > 0;
+                room -= usize::from(same);
+                rank > least || same
             });
             dir.hot.shrink_to_fit();
             self.hot += dir.hot.len();

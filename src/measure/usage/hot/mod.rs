@@ -28,6 +28,7 @@
 mod drift;
 mod hints;
 mod keep;
+mod known;
 mod record;
 mod refresh;
 mod reread;
@@ -36,7 +37,7 @@ mod tree;
 
 use std::time::Duration;
 
-pub use drift::{Drift, drift, untold};
+pub use drift::{Drift, Missed, drift, untold};
 pub use hints::{Hint, Hints};
 pub use record::Recorder;
 pub use refresh::Refreshed;

@@ -12,10 +12,16 @@ use super::super::skip::{SkipTree, Step};
 use super::super::walk::{Newest, Totals};
 use super::refresh::Cursor;
 
-/// The change time of a directory that has to be read again whatever it says.
+/// The change time of a directory of which each entry has to be looked at again, whatever it says.
 pub(super) const UNKNOWN: u64 = 0;
-/// A hot file is looked at again after this part of the time since it changed.
+/// The same of one whose entries have to be listed again.
+pub(super) const LIST: u64 = 1;
+/// A hot file is looked at again after this part of the time since it changed: one that was seen to
+/// change, and one that was only made.
 const REST_SHARE: i32 = 8;
+const REST_SHARE_ONCE: i32 = 2;
+/// Seconds after it was made from which on a change of a file is one of its own.
+const MADE_WITHIN: i64 = 10;
 /// Seconds after which the next refresh is reckoned with.
 const SOON: i32 = 5;
 
@@ -27,15 +33,60 @@ pub(super) const MASK: StatxFlags = StatxFlags::TYPE
     .union(StatxFlags::BLOCKS)
     .union(StatxFlags::MTIME)
     .union(StatxFlags::CTIME)
+    .union(StatxFlags::BTIME)
     .union(StatxFlags::MNT_ID);
 
 /// A file with one link: 24 bytes each.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FileRecord {
     pub(super) inode: u64,
-    /// Of 512 bytes.
-    pub(super) blocks: u64,
     pub(super) size: u64,
+    /// Blocks of 512 bytes, and the [tag](FileRecord::tag) of its name in the lowest bits.
+    packed: u64,
+}
+
+/// Bits of a name's tag.
+const TAG: u32 = 24;
+
+impl FileRecord {
+    /// Of a file that [fits](Self::fits).
+    fn new(name: &CStr, stat: &Statx) -> Self {
+        let packed = stat.stx_blocks << TAG | Self::tag(name);
+        Self { inode: stat.stx_ino, size: stat.stx_size, packed }
+    }
+
+    /// Half a pebibyte is the most that a record holds.
+    pub(super) fn fits(blocks: u64) -> bool {
+        blocks >> (u64::BITS - TAG) == 0
+    }
+
+    /// Of 512 bytes.
+    pub(super) fn blocks(&self) -> u64 {
+        self.packed >> TAG
+    }
+
+    /// Another number of blocks that [fits](Self::fits).
+    pub(super) fn set_blocks(&mut self, blocks: u64) {
+        self.packed = blocks << TAG | self.packed & ((1 << TAG) - 1);
+    }
+
+    /// Tells the names apart that an inode may have had: two that differ have the same one in 16
+    /// million. Whoever makes names that collide gains no more than by using one name twice.
+    fn tag(name: &CStr) -> u64 {
+        let mut hash = 0_u64;
+        for word in name.to_bytes().chunks(8) {
+            let mut eight = [0; 8];
+            eight[..word.len()].copy_from_slice(word);
+            hash = (hash.rotate_left(5) ^ u64::from_le_bytes(eight))
+                .wrapping_mul(0x517c_c1b7_2722_0a95);
+        }
+        hash >> (u64::BITS - TAG)
+    }
+
+    /// It has this name, as far as is known.
+    pub(super) fn is_named(&self, name: &CStr) -> bool {
+        self.packed & ((1 << TAG) - 1) == Self::tag(name)
+    }
 }
 
 /// A file that refreshes look at: each one while it changes, then more and more seldom.
@@ -45,19 +96,43 @@ pub(super) struct Hot {
     /// 0: only its name is known yet.
     pub(super) inode: u64,
     pub(super) ctime: u64,
-    /// Its place in [`Dir::files`]; [`LINKED`] for one with several links.
+    /// Its place in [`Dir::files`]; [`LINKED`] for one among [`Dir::linked`].
     pub(super) file: u32,
     /// When it was last seen to change, in seconds after the tree was made.
     pub(super) changed: i32,
     /// When it was last looked at, likewise.
     pub(super) looked: i32,
+    /// It changed after it was made, or it is not known when that was.
+    pub(super) grows: bool,
+}
+
+/// What was known of a hot file before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Past {
+    pub(super) changed: i32,
+    ctime: u64,
+    grows: bool,
 }
 
 impl Hot {
     /// It was still for so long that this refresh need not look at it: what changes in it now is
-    /// seen within an eighth of that time.
+    /// seen within an eighth of that time; within half of it in a file that never changed since it
+    /// was made, as most never do.
     pub(super) fn rests(&self, now: i32) -> bool {
-        now - self.looked < (now - self.changed) / REST_SHARE
+        let share = if self.grows { REST_SHARE } else { REST_SHARE_ONCE };
+        now - self.looked < (now - self.changed) / share
+    }
+
+    /// Of two, the one with the higher rank is followed: the one that changed last, one that was
+    /// only made counting as four times as long ago.
+    pub(super) fn rank(&self, now: i32) -> i32 {
+        let age = now.saturating_sub(self.changed);
+        let times = if self.grows { 1 } else { REST_SHARE / REST_SHARE_ONCE };
+        age.saturating_mul(times).saturating_neg()
+    }
+
+    pub(super) fn past(&self) -> Past {
+        Past { changed: self.changed, ctime: self.ctime, grows: self.grows }
     }
 }
 
@@ -68,7 +143,7 @@ pub(super) struct Dir {
     /// In the directory above; the whole path for a root.
     pub(super) name: Box<CStr>,
     pub(super) inode: u64,
-    /// When it was last changed as of its last reading, or [`UNKNOWN`].
+    /// When it was last changed as of its last reading, or [`UNKNOWN`] or [`LIST`].
     pub(super) ctime: u64,
     /// Itself for a root.
     pub(super) parent: u32,
@@ -80,13 +155,13 @@ pub(super) struct Dir {
     pub(super) file_blocks: u64,
     pub(super) file_sizes: u64,
     pub(super) hot: Vec<Hot>,
-    /// Inodes of the entries with several links.
+    /// Inodes of the entries with several links, and of those too large for a record.
     pub(super) linked: Vec<u64>,
     /// By which its changes are told, where they are.
     pub(super) key: Option<Key>,
 }
 
-/// An inode with several links.
+/// An inode with several links, or one too large for a [`FileRecord`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Link {
     /// Entries of this tree that lead to it.
@@ -145,6 +220,8 @@ pub struct Tree {
     pub(super) clock: fn() -> f64,
     /// It cannot be told whether symbolic links are on the way to its roots now.
     pub(super) unsure: bool,
+    /// Listings so far.
+    pub(super) turn: usize,
     /// Where it hears of its changes.
     pub(super) told: Option<Listener>,
 }
@@ -174,6 +251,7 @@ impl Tree {
             refreshed: 0,
             clock,
             unsure: false,
+            turn: 0,
             told: None,
         }
     }
@@ -313,24 +391,26 @@ impl Tree {
         index
     }
 
-    /// An entry that is no directory. `clock`: now; `known`: when it was seen to change, if it was
-    /// hot already.
+    /// An entry that is no directory. `clock`: now; `known`: what was known of it, if it was hot
+    /// already.
     pub(super) fn add_entry(
         &mut self,
         index: u32,
         name: &CStr,
         stat: &Statx,
         clock: f64,
-        known: Option<i32>,
+        known: Option<Past>,
     ) {
         let (inode, ctime) = (stat.stx_ino, ctime(stat));
         let age = clock - seconds(stat);
         let looked = self.seconds();
         let changed = (f64::from(looked) - age.max(0.0)) as i32;
         // The wall clock may have been set since it changed.
-        let changed = known.map_or(changed, |known| known.max(changed));
+        let changed = known.map_or(changed, |known| known.changed.max(changed));
+        let grows = known.is_some_and(|known| known.grows || known.ctime != ctime)
+            || grew(stat);
         let hot = f64::from(looked - changed) < self.window.as_secs_f64();
-        let several = stat.stx_nlink > 1;
+        let several = stat.stx_nlink > 1 || !FileRecord::fits(stat.stx_blocks);
         let dir = self.dirs[index as usize].as_mut().expect("as above");
         let mut file = LINKED;
         if several {
@@ -347,14 +427,14 @@ impl Tree {
             (link.links, link.blocks, link.size) = (stat.stx_nlink, stat.stx_blocks, stat.stx_size);
         } else {
             file = dir.files.len() as u32;
-            dir.files.push(FileRecord { inode, blocks: stat.stx_blocks, size: stat.stx_size });
+            dir.files.push(FileRecord::new(name, stat));
             dir.file_blocks += stat.stx_blocks;
             dir.file_sizes += stat.stx_size;
             self.files += 1;
         }
         if hot {
             let name = name.into();
-            dir.hot.push(Hot { name, inode, ctime, file, changed, looked });
+            dir.hot.push(Hot { name, inode, ctime, file, changed, looked, grows });
             self.hot += 1;
         }
         self.see(stat);
@@ -409,10 +489,16 @@ impl Tree {
     }
 }
 
-/// A change time in one number; never [`UNKNOWN`].
+/// A change time in one number; never [`UNKNOWN`] or [`LIST`].
 pub(super) fn ctime(stat: &Statx) -> u64 {
     let seconds = stat.stx_ctime.tv_sec as u64;
-    (seconds << 30 | u64::from(stat.stx_ctime.tv_nsec)).max(1)
+    (seconds << 30 | u64::from(stat.stx_ctime.tv_nsec)).max(LIST + 1)
+}
+
+/// Whether it changed after it was made; `true` too where that is not told.
+fn grew(stat: &Statx) -> bool {
+    let told = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
+    !told || stat.stx_ctime.tv_sec - stat.stx_btime.tv_sec > MADE_WITHIN
 }
 
 fn seconds(stat: &Statx) -> f64 {
@@ -424,10 +510,10 @@ pub(super) fn clock() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// The change time to remember of a directory whose reading begins at `clock`: unknown when a
+/// The change time to remember of a directory whose reading begins at `clock`: [`LIST`] when a
 /// change still to come could bear the same time. The kernel's clock ticks every ten milliseconds
 /// at the slowest; ext4 with small inodes keeps whole seconds.
 pub(super) fn settled_ctime(stat: &Statx, clock: f64) -> u64 {
     let margin = if stat.stx_ctime.tv_nsec == 0 { 2.0 } else { 0.05 };
-    if clock - seconds(stat) < margin { UNKNOWN } else { ctime(stat) }
+    if clock - seconds(stat) < margin { LIST } else { ctime(stat) }
 }

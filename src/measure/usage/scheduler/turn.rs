@@ -9,6 +9,8 @@ use super::{Flight, Scheduler, Stage};
 
 /// How long the scheduler waits for one slice before it turns to other filesystems.
 const PATIENCE: Duration = Duration::from_millis(150);
+/// What is to be measured again becomes ready one by one: it is looked after together.
+const TOGETHER: Duration = Duration::from_millis(500);
 /// How long it waits for a step on the way to a subject.
 const LOOKUP_PATIENCE: Duration = Duration::from_millis(20);
 
@@ -22,6 +24,7 @@ impl Scheduler {
             wait = Duration::from_millis(100);
         }
         let mut wait_first = wait;
+        let together = TOGETHER.min(max_age / 50);
         let mut ready: Vec<Candidate> = Vec::new();
         for (&id, entry) in &self.entries {
             if entry.in_flight || in_flight.contains(&entry.device) {
@@ -29,7 +32,8 @@ impl Scheduler {
             }
             let at = entry.ready_at(max_age);
             if at > now {
-                wait = wait.min(at - now);
+                let rest = if entry.last_good.is_some() { together } else { Duration::ZERO };
+                wait = wait.min((at - now).max(rest));
                 if entry.last_good.is_none() {
                     wait_first = wait_first.min(at - now);
                 }

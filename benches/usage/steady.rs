@@ -119,6 +119,7 @@ fn measure(
     a_round: f64,
 ) {
     let resident = resident_bytes();
+    let mut past: VecDeque<Vec<i64>> = VecDeque::from([truth.now()]);
     // Others may be at the disk too.
     let config = UsageConfig { io_pressure: 0.0, ..UsageConfig::default() };
     let own = tree.root().parent().expect("the build directory").to_path_buf();
@@ -132,10 +133,12 @@ fn measure(
     let began = Instant::now();
     while meter.stats().pending > 0 || meter.stats().subjects == 0 {
         std::thread::sleep(Duration::from_millis(50));
+        if began.elapsed().as_secs() as usize >= past.len() {
+            past.push_back(truth.now());
+        }
     }
     let bootstrap = (began.elapsed().as_secs_f64(), meter.stats().cpu_seconds_total);
     println!("first pass of all: {:.1} s, {:.2} s of CPU", bootstrap.0, bootstrap.1);
-    let mut past: VecDeque<Vec<i64>> = VecDeque::from([truth.now()]);
     let whole = Duration::from_secs_f64(minutes * 60.0);
     let parts = [("until the first reconciliations", first.min(whole)), ("after them", whole)];
     for (part, until) in parts {
@@ -245,6 +248,7 @@ fn report(
         percent(mesos)
     );
     println!("ratio: {:.4} (1/{:.1})", spent / seconds / mesos, mesos * seconds / spent.max(1e-9));
+    println!("one du a subject every 15 s: 1/{:.1}", a_round / 15.0 * seconds / spent.max(1e-9));
     println!(
         "error of the sum of all bytes: median {:.4} %, worst {:.4} %; against the last {FRESH} s: \
          median {:.4} %, worst {:.4} %",

@@ -16,7 +16,7 @@ const MOST_NAME_BYTES: usize = 2 << 20;
 /// Events after which the entries of a directory changed.
 const ENTRIES: u64 = mask::CREATE | mask::DELETE | mask::MOVED_FROM | mask::MOVED_TO;
 /// Events after which a file is to be looked at.
-const NAMED: u64 = mask::CREATE | mask::CLOSE_WRITE | mask::ATTRIB;
+const NAMED: u64 = mask::CREATE | mask::CLOSE_WRITE | mask::ATTRIB | mask::MOVED_TO;
 
 /// See the module. A moment is the number of events until then.
 #[derive(Debug, Default)]
@@ -53,8 +53,8 @@ impl Journal {
         *at = self.now;
         changed.entries |= what & (ENTRIES | mask::ONDIR) != 0;
         let Some(names) = &mut changed.files else { return };
-        // What is listed is seen to be there or not; an entry that was made may be the same inode
-        // under the same name as one before.
+        // What is gone is not listed any more. What was made may have the inode and the name of one
+        // before, and what came back to its name may have changed under another.
         if what & mask::ONDIR != 0 || what & NAMED == 0 {
             return;
         }

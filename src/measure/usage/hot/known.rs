@@ -14,6 +14,10 @@ use super::tree::{FileRecord, Hot, LINKED, Past};
 
 /// Files that are looked at whatever the listing says.
 const PROBES: usize = 8;
+/// Entries that may be gone before the next one that is known, in a listing whose order is what it was.
+const AHEAD: usize = 8;
+/// Entries that were not found there before each one is looked for.
+const STRANGE: usize = 16;
 /// Directories with fewer files are looked at whole: that costs no more than to think about it.
 const SMALL: usize = 4 * PROBES;
 
@@ -27,6 +31,8 @@ pub(super) struct Known {
     linked: HashSet<u64>,
     /// Where the next one is, if the order is what it was.
     next: usize,
+    /// Entries that were not found where they would be then.
+    strange: usize,
     /// Where each one is; made when the order is not.
     places: Option<HashMap<u64, usize>>,
     /// One in so many is a probe, from this one on.
@@ -65,6 +71,7 @@ impl Known {
             linked: linked.iter().copied().collect(),
             hot: hot.into_iter().filter(|hot| hot.inode != 0).map(|hot| (hot.inode, hot)).collect(),
             next: 0,
+            strange: 0,
             places: None,
             stride,
             first: turn % stride,
@@ -107,8 +114,14 @@ impl Known {
     }
 
     fn place(&mut self, inode: u64) -> Option<usize> {
-        if self.files.get(self.next).is_some_and(|file| file.inode == inode) {
-            return Some(self.next);
+        let next = self.files.iter().skip(self.next).take(AHEAD);
+        if let Some(ahead) = next.into_iter().position(|file| file.inode == inode) {
+            return Some(self.next + ahead);
+        }
+        // A few new ones; many where the filesystem lists a directory in another order each time.
+        self.strange += 1;
+        if self.strange < STRANGE {
+            return None;
         }
         let files = &self.files;
         let places =

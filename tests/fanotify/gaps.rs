@@ -67,6 +67,31 @@ fn a_writer_that_never_closes_is_not_told_of_and_stays_hot() {
 }
 
 #[test]
+fn who_makes_a_file_and_keeps_it_open_is_followed_until_it_is_closed() {
+    let Some(watcher) = watcher() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), 5, 5);
+    // Those are told of as closed before the tree is there, and hot by their age alone.
+    settle();
+    let mut tree = told(dir.path(), WINDOW, &watcher.watch());
+    let mut file = File::create(dir.path().join("dir-2/segment")).unwrap();
+    assert_eq!(quiet(dir.path(), &mut tree, 1000).0, du(dir.path()));
+    let hot = tree.hot_files();
+    for _ in 0..2 {
+        append(&mut file, 300_000);
+        assert_eq!(quiet(dir.path(), &mut tree, 1000).0, du(dir.path()), "of which nothing is told");
+    }
+    append(&mut file, 100_000);
+    drop(file);
+    assert_eq!(quiet(dir.path(), &mut tree, 1000).0, du(dir.path()));
+    assert_eq!(tree.hot_files(), hot - 1, "the next change will be told of");
+    append(&mut open(&dir.path().join("dir-2/segment")), 100_000);
+    assert_eq!(quiet(dir.path(), &mut tree, 1000).0, du(dir.path()));
+    assert_eq!(tree.hot_files(), hot - 1);
+    assert!(tree.is_told());
+}
+
+#[test]
 fn a_mapping_is_told_of_when_it_ends() {
     let Some(watcher) = watcher() else { return };
     let dir = tempfile::tempdir().unwrap();

@@ -37,9 +37,11 @@ pub fn drift(old: &Tree, new: &Tree) -> Missed {
         }
         let followed = was.hot.iter().filter(|hot| hot.looked >= old.refreshed);
         // Those hinted at since are known by name only, and looked at next.
-        let hinted = was.hot.iter().filter(|hot| hot.inode == 0);
-        let hinted = hinted.filter_map(|hint| dir.hot.iter().find(|hot| hot.name == hint.name));
-        let hot: HashSet<u64> = followed.chain(hinted).map(|hot| hot.inode).collect();
+        let mut hot: HashSet<u64> = followed.map(|hot| hot.inode).collect();
+        for hint in was.hot.iter().filter(|hot| hot.inode == 0) {
+            let named = dir.files.iter().filter(|file| file.is_named(&hint.name));
+            hot.extend(named.map(|file| file.inode));
+        }
         let (mut then, mut now) = (was.files.clone(), dir.files.clone());
         // The same order, unless the filesystem lists a directory anew each time.
         if then.iter().zip(&now).any(|(then, now)| then.inode != now.inode) {

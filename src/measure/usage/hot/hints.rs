@@ -13,8 +13,17 @@ const MOST_NAMES: usize = 64;
 pub struct Hint {
     /// Entries came, went or were renamed.
     pub entries: bool,
-    /// Files that were written to; absent: more than are worth naming.
-    pub files: Option<Vec<Box<CStr>>>,
+    /// Files that changed; absent: more than are worth naming.
+    pub files: Option<Vec<Changed>>,
+}
+
+/// A file that is hinted at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Its name in the directory.
+    pub name: Box<CStr>,
+    /// Its next change may go untold: it is looked at again and again. Otherwise once.
+    pub follow: bool,
 }
 
 impl Hint {
@@ -50,8 +59,10 @@ impl Hints {
     pub fn file(&mut self, directory: u64, name: &CStr) {
         let hint = self.directories.entry(directory).or_insert_with(Hint::nothing);
         match &mut hint.files {
-            Some(names) if names.iter().any(|known| **known == *name) => {}
-            Some(names) if names.len() < MOST_NAMES => names.push(name.into()),
+            Some(names) if names.iter().any(|known| *known.name == *name) => {}
+            Some(names) if names.len() < MOST_NAMES => {
+                names.push(Changed { name: name.into(), follow: true });
+            }
             files => *files = None,
         }
     }
@@ -86,9 +97,9 @@ impl Dir {
             return 0;
         };
         let before = self.hot.len();
-        for name in names {
+        for Changed { name, follow } in names {
             if let Some(hot) = self.hot.iter_mut().find(|hot| hot.name == *name) {
-                (hot.changed, hot.grows) = (now, true);
+                (hot.changed, hot.grows, hot.once) = (now, true, !follow);
                 continue;
             }
             // Which file it is, is found with the first look.
@@ -100,6 +111,7 @@ impl Dir {
                 changed: now,
                 looked: now,
                 grows: true,
+                once: !follow,
             });
         }
         self.hot.len() - before

@@ -1,8 +1,8 @@
 //! Which files stay hot.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::tree::{Dir, Hot, Tree};
+use super::tree::{Dir, Hot, LINKED, Tree};
 
 /// Hot files at most: this many, or an eighth of all.
 const LEAST_HOT: usize = 32;
@@ -16,10 +16,16 @@ impl Tree {
             old.dirs.iter().flatten().map(|dir| (dir.inode, dir)).collect();
         let later = old.made.elapsed().saturating_sub(self.made.elapsed()).as_secs() as i32;
         let (now, window) = (self.seconds(), self.window.as_secs() as i32);
+        // What a told tree knew to the byte though it was not followed is told of.
+        let told = self.is_told() && old.is_told();
         for dir in self.dirs.iter_mut().flatten() {
-            let Some(was) = before.get(&dir.inode).filter(|was| !was.hot.is_empty()) else {
+            let Some(was) = before.get(&dir.inode) else { continue };
+            if told {
+                self.hot -= dir.forget_told(was);
+            }
+            if was.hot.is_empty() {
                 continue;
-            };
+            }
             let places: HashMap<u64, u32> =
                 (0..).zip(&dir.files).map(|(i, f)| (f.inode, i)).collect();
             let known: HashMap<u64, usize> =
@@ -75,5 +81,26 @@ impl Tree {
             self.hot += dir.hot.len();
         }
         self.passed_over += (before - self.hot) as u64;
+    }
+}
+
+impl Dir {
+    /// Follows no longer what was not followed in the directory before this one and yet is what was
+    /// known of it there. How many these are.
+    fn forget_told(&mut self, was: &Self) -> usize {
+        let sizes = |dir: &Self| -> HashMap<u64, (u64, u64)> {
+            dir.files.iter().map(|file| (file.inode, (file.blocks(), file.size))).collect()
+        };
+        if self.hot.is_empty() {
+            return 0;
+        }
+        let (then, now, before) = (sizes(was), sizes(self), self.hot.len());
+        let followed: HashSet<u64> = was.hot.iter().map(|hot| hot.inode).collect();
+        self.hot.retain(|hot| {
+            followed.contains(&hot.inode)
+                || hot.file == LINKED
+                || then.get(&hot.inode) != now.get(&hot.inode)
+        });
+        before - self.hot.len()
     }
 }

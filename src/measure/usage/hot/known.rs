@@ -25,8 +25,8 @@ pub(super) struct Known {
     /// None where each entry is to be looked at.
     files: Vec<FileRecord>,
     hot: HashMap<u64, Hot>,
-    /// Files of which only the name is known to have changed.
-    named: Vec<Box<CStr>>,
+    /// Files of which only the name is known to have changed, and what was known of them.
+    named: Vec<(Box<CStr>, Past)>,
     /// Inodes that are no part of `files`, and no news.
     linked: HashSet<u64>,
     /// Where the next one is, if the order is what it was.
@@ -65,7 +65,7 @@ impl Known {
     ) -> Self {
         let files = if whole || files.len() < SMALL { Vec::new() } else { files };
         let stride = (files.len() / PROBES).max(1);
-        let named = hot.iter().filter(|hot| hot.inode == 0).map(|hot| hot.name.clone()).collect();
+        let named = hot.iter().filter(|hot| hot.inode == 0).map(|hot| (hot.name.clone(), hot.past())).collect();
         Self {
             named,
             linked: linked.iter().copied().collect(),
@@ -85,7 +85,8 @@ impl Known {
     /// What is known of the entry `name` that the directory lists with `inode`. `now`: in seconds after the
     /// tree was made.
     pub(super) fn entry(&mut self, name: &CStr, inode: u64, now: i32) -> Entry {
-        let past = self.past(inode);
+        let named = self.named.iter().find(|(named, _)| **named == *name).map(|(_, past)| *past);
+        let past = named.or(self.past(inode));
         let Some(place) = self.place(inode) else {
             self.fresh += usize::from(!self.linked.contains(&inode));
             return Entry::Look(past);
@@ -98,7 +99,7 @@ impl Known {
         }
         self.kept += 1;
         let awake = self.hot.get(&inode).is_some_and(|hot| !hot.rests(now));
-        if awake || self.named.iter().any(|named| **named == *name) {
+        if awake || named.is_some() {
             return Entry::Look(past);
         }
         if place % self.stride == self.first && past.is_none() {

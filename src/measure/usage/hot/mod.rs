@@ -38,7 +38,7 @@ mod tree;
 use std::time::Duration;
 
 pub use drift::{Drift, Missed, drift, untold};
-pub use hints::{Hint, Hints};
+pub use hints::{Changed, Hint, Hints};
 pub use record::Recorder;
 pub use refresh::Refreshed;
 pub use tree::Tree;

@@ -377,7 +377,10 @@ impl Tree {
             file.ctime = ctime(&stat);
             self.see(&stat);
         }
-        hot.retain(|file| now.saturating_sub(file.changed) < window);
+        hot.retain(|file| {
+            let seen = file.once && file.looked == now && file.inode != 0;
+            !seen && now.saturating_sub(file.changed) < window
+        });
         self.hot -= before - hot.len();
         self.dir_mut(index).hot = hot;
         result

@@ -12,7 +12,7 @@ fn note(listener: &mut Listener, dirs: &mut [Option<Dir>], now: i32) -> Option<u
         let mut hot = 0;
         for dir in dirs.iter_mut().flatten() {
             if let Some(hint) = dir.key.and_then(|key| journal.since(since, key)) {
-                hot += dir.hint(hint, now);
+                hot += dir.hint(&hint, now);
             }
         }
         hot

@@ -104,6 +104,8 @@ pub(super) struct Hot {
     pub(super) looked: i32,
     /// It changed after it was made, or it is not known when that was.
     pub(super) grows: bool,
+    /// It is hot for one look: its next change will be told of.
+    pub(super) once: bool,
 }
 
 /// What was known of a hot file before.
@@ -112,6 +114,7 @@ pub(super) struct Past {
     pub(super) changed: i32,
     ctime: u64,
     grows: bool,
+    pub(super) once: bool,
 }
 
 impl Hot {
@@ -132,7 +135,7 @@ impl Hot {
     }
 
     pub(super) fn past(&self) -> Past {
-        Past { changed: self.changed, ctime: self.ctime, grows: self.grows }
+        Past { changed: self.changed, ctime: self.ctime, grows: self.grows, once: self.once }
     }
 }
 
@@ -409,7 +412,8 @@ impl Tree {
         let changed = known.map_or(changed, |known| known.changed.max(changed));
         let grows = known.is_some_and(|known| known.grows || known.ctime != ctime)
             || grew(stat);
-        let hot = f64::from(looked - changed) < self.window.as_secs_f64();
+        let once = known.is_some_and(|known| known.once);
+        let hot = !once && f64::from(looked - changed) < self.window.as_secs_f64();
         let several = stat.stx_nlink > 1 || !FileRecord::fits(stat.stx_blocks);
         let dir = self.dirs[index as usize].as_mut().expect("as above");
         let mut file = LINKED;
@@ -434,7 +438,7 @@ impl Tree {
         }
         if hot {
             let name = name.into();
-            dir.hot.push(Hot { name, inode, ctime, file, changed, looked, grows });
+            dir.hot.push(Hot { name, inode, ctime, file, changed, looked, grows, once });
             self.hot += 1;
         }
         self.see(stat);

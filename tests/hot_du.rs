@@ -218,9 +218,8 @@ fn fifty_bytes_a_file_at_two_sizes() {
         let each = tree.bytes() as f64 / files as f64;
         assert!(each <= 50.0, "{each} bytes a file at {files}");
         assert!(each >= 16.0, "{each} bytes a file at {files}: not all is counted");
-        // All were just made: only an eighth of them is followed, and that is said.
+        // All were just made: only an eighth of them is followed.
         assert!(tree.hot_files() <= files / 8 + files / 32, "{}", tree.hot_files());
-        assert!(tree.passed_over() > 0);
     }
     // Past the bound nothing is remembered; the pass itself is whole.
     let root = dir.path().join("4000");

@@ -70,7 +70,19 @@ struct Seen {
     bounds: Vec<f64>,
 }
 
-pub fn run(tree: &Tree, minutes: f64, load: Load, told: bool) {
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub minutes: f64,
+    pub load: Load,
+    /// With fanotify.
+    pub told: bool,
+    /// Part of a core; the default for `None`.
+    pub budget: Option<f64>,
+}
+
+pub fn run(tree: &Tree, options: &Options) {
+    let Options { load, told, .. } = *options;
     let du: Vec<Vec<String>> = tree
         .subjects
         .iter()
@@ -103,7 +115,7 @@ pub fn run(tree: &Tree, minutes: f64, load: Load, told: bool) {
         let writer = scope.spawn(|| write(tree, load, &stop, &truth.grown));
         // What works on a host did so before Plimsoll was started.
         std::thread::sleep(BEFORE);
-        measure(tree, minutes, told, &guard, &targets, &truth, a_round);
+        measure(tree, options, &guard, &targets, &truth, a_round);
         stop.store(true, Ordering::Relaxed);
         writer.join().expect("the writer ended")
     });
@@ -111,8 +123,7 @@ pub fn run(tree: &Tree, minutes: f64, load: Load, told: bool) {
 
 fn measure(
     tree: &Tree,
-    minutes: f64,
-    told: bool,
+    options: &Options,
     guard: &Arc<Guard>,
     targets: &[Target],
     truth: &Truth,
@@ -121,9 +132,10 @@ fn measure(
     let resident = resident_bytes();
     let mut past: VecDeque<Vec<i64>> = VecDeque::from([truth.now()]);
     // Others may be at the disk too.
-    let config = UsageConfig { io_pressure: 0.0, ..UsageConfig::default() };
+    let mut config = UsageConfig { io_pressure: 0.0, ..UsageConfig::default() };
+    config.cpu_budget = options.budget.unwrap_or(config.cpu_budget);
     let own = tree.root().parent().expect("the build directory").to_path_buf();
-    let watcher = told.then(|| {
+    let watcher = options.told.then(|| {
         Watcher::start(&[own], config.cpu_budget / 2.0).expect("fanotify is there, for root")
     });
     let first = Duration::from_secs_f64(FIRST_MAX_AGES * config.max_age.as_secs_f64());
@@ -139,7 +151,7 @@ fn measure(
     }
     let bootstrap = (began.elapsed().as_secs_f64(), meter.stats().cpu_seconds_total);
     println!("first pass of all: {:.1} s, {:.2} s of CPU", bootstrap.0, bootstrap.1);
-    let whole = Duration::from_secs_f64(minutes * 60.0);
+    let whole = Duration::from_secs_f64(options.minutes * 60.0);
     let parts = [("until the first reconciliations", first.min(whole)), ("after them", whole)];
     for (part, until) in parts {
         let mut seen = Seen::default();
@@ -161,7 +173,7 @@ fn measure(
         after.remembered_bytes as f64 / tree.files as f64,
         (resident_bytes() - resident) as f64 / 1e6
     );
-    if told {
+    if options.told {
         println!("{:?}", after.watch);
     }
     meter.shutdown();
@@ -243,10 +255,7 @@ fn report(
         passes("stale"),
         after.inodes_total - before.inodes_total
     );
-    println!(
-        "one du a subject at that age: {:.3} % of a core",
-        percent(mesos)
-    );
+    println!("one du a subject at that age: {:.3} % of a core", percent(mesos));
     println!("ratio: {:.4} (1/{:.1})", spent / seconds / mesos, mesos * seconds / spent.max(1e-9));
     println!("one du a subject every 15 s: 1/{:.1}", a_round / 15.0 * seconds / spent.max(1e-9));
     println!(

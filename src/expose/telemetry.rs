@@ -241,7 +241,8 @@ mod tests {
         telemetry.usage_backlog(12.5, 3);
         let off = String::from_utf8(telemetry.render(Format::Text)).expect("UTF-8");
         assert!(!off.contains("fanotify"), "absent, not zero, where it is off");
-        let told = Told { filesystems: (2, 1), subjects: 30, events: 7, overflows: 1, directories: 4 };
+        let told =
+            Told { filesystems: (2, 1), subjects: 30, events: 7, overflows: 1, directories: 4 };
         for told in [told, Told { events: 9, ..told }] {
             telemetry.usage_fanotify(&told).expect("names are valid");
         }

@@ -15,7 +15,7 @@ const MOST_NAME_BYTES: usize = 2 << 20;
 /// Events after which the entries of a directory changed.
 const ENTRIES: u64 = mask::CREATE | mask::DELETE | mask::MOVED_FROM | mask::MOVED_TO;
 /// Events after which a file is to be looked at.
-const NAMED: u64 = mask::CREATE | mask::CLOSE_WRITE | mask::ATTRIB | mask::MOVED_TO;
+const NAMED: u64 = mask::CREATE | mask::CLOSE_WRITE | mask::MOVED_TO;
 
 /// See the module. A moment is the number of events until then.
 #[derive(Debug, Default)]
@@ -73,9 +73,7 @@ impl Journal {
         let follow = what & (mask::CREATE | mask::MOVED_TO) != 0 && what & mask::CLOSE_WRITE == 0;
         let known = changed.files.iter_mut().find(|(_, file)| Some(&*file.name) == *name);
         if let Some((at, file)) = known {
-            // Merely other attributes say nothing of who writes.
-            let closed = what & mask::CLOSE_WRITE != 0;
-            (*at, file.follow) = (now, follow || file.follow && !closed);
+            (*at, file.follow) = (now, follow);
             return;
         }
         let length = name.map_or(usize::MAX, |name| name.to_bytes().len() + 1);
@@ -108,7 +106,8 @@ impl Journal {
         let later = changed.files.iter().filter(|(at, _)| *at > moment);
         Some(Hint {
             entries: changed.entries > moment,
-            files: (changed.unnamed <= moment).then(|| later.map(|(_, file)| file.clone()).collect()),
+            files: (changed.unnamed <= moment)
+                .then(|| later.map(|(_, file)| file.clone()).collect()),
         })
     }
 
@@ -188,7 +187,6 @@ mod tests {
             files: Some(vec![Changed { name: c"new".into(), follow }]),
         };
         assert_eq!(tell(c"new", mask::CREATE), made(true));
-        assert_eq!(tell(c"new", mask::ATTRIB), made(true));
         assert_eq!(tell(c"old", mask::DELETE), made(true));
         assert_eq!(tell(c"inner", mask::CREATE | mask::ONDIR), made(true));
         assert_eq!(tell(c"new", mask::CLOSE_WRITE), made(false));
@@ -227,7 +225,10 @@ mod tests {
         }
         assert_eq!(journal.len(), 10_000);
         assert_eq!(journal.name_bytes, MOST_NAME_BYTES);
-        assert_eq!(journal.since(0, Key::of(1, &9999_u32.to_ne_bytes())), Some(Hint { entries: false, files: None }));
+        assert_eq!(
+            journal.since(0, Key::of(1, &9999_u32.to_ne_bytes())),
+            Some(Hint { entries: false, files: None })
+        );
         journal.forget(journal.now() - 1);
         assert_eq!((journal.len(), journal.name_bytes), (1, 0));
     }

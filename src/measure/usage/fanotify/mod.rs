@@ -40,13 +40,13 @@ pub use selftest::Proof;
 use super::meter::lock;
 use crate::host::sys::fanotify::{self, mask};
 
-/// What is asked of the kernel. Not `FAN_MODIFY`: see the module.
+/// What is asked of the kernel. Not `FAN_MODIFY`: see the module; nor `FAN_ATTRIB`, which costs whoever
+/// removes a file and tells nothing of how much it holds.
 pub const MASK: u64 = mask::CLOSE_WRITE
     | mask::CREATE
     | mask::DELETE
     | mask::MOVED_FROM
     | mask::MOVED_TO
-    | mask::ATTRIB
     | mask::ONDIR;
 /// Filesystems that are watched at most: each has a queue of its own in the kernel.
 const MOST_FILESYSTEMS: usize = 16;

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use super::tree::{Dir, FileRecord, LIST, Tree};
+use super::records::FileRecord;
+use super::tree::{Dir, LIST, Tree};
 
 /// Reconciliations that are remembered.
 const REMEMBERED: usize = 8;

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 
-use super::tree::{Dir, Hot, LINKED, LIST, Tree, UNKNOWN};
+use super::records::{Hot, LINKED};
+use super::tree::{Dir, LIST, Tree, UNKNOWN};
 
 /// Names that are remembered of one directory; with more it is read again whole.
 const MOST_NAMES: usize = 64;

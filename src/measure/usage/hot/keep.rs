@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::tree::{Dir, Hot, LINKED, Tree};
+use super::records::{Hot, LINKED};
+use super::tree::{Dir, Tree};
 
 /// Hot files at most: this many, or an eighth of all.
 const LEAST_HOT: usize = 32;
@@ -68,7 +69,6 @@ impl Tree {
         // All that rank higher than that one, and of those that rank the same as many as fit.
         let higher = ranks.iter().filter(|&&rank| rank > least).count();
         let mut room = most.saturating_sub(higher);
-        let before = self.hot;
         self.hot = 0;
         for dir in self.dirs.iter_mut().flatten() {
             dir.hot.retain(|hot| {
@@ -80,7 +80,6 @@ impl Tree {
             dir.hot.shrink_to_fit();
             self.hot += dir.hot.len();
         }
-        self.passed_over += (before - self.hot) as u64;
     }
 }
 

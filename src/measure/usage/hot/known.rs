@@ -10,7 +10,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 
-use super::tree::{FileRecord, Hot, LINKED, Past};
+use super::records::{FileRecord, Hot, LINKED, Past};
 
 /// Files that are looked at whatever the listing says.
 const PROBES: usize = 8;
@@ -35,12 +35,14 @@ pub(super) struct Known {
     strange: usize,
     /// Where each one is; made when the order is not.
     places: Option<HashMap<u64, usize>>,
-    /// One in so many is a probe, from this one on.
+    /// One in so many is a probe, this one the first.
     stride: usize,
     first: usize,
-    /// Entries that were new, and probes that were not what they were.
+    /// Entries that were not there, or under another name.
     pub(super) fresh: usize,
-    pub(super) kept: usize,
+    /// Files that were.
+    kept: usize,
+    /// A probe was not what it was.
     pub(super) wrong: bool,
 }
 
@@ -65,7 +67,11 @@ impl Known {
     ) -> Self {
         let files = if whole || files.len() < SMALL { Vec::new() } else { files };
         let stride = (files.len() / PROBES).max(1);
-        let named = hot.iter().filter(|hot| hot.inode == 0).map(|hot| (hot.name.clone(), hot.past())).collect();
+        let named = hot
+            .iter()
+            .filter(|hot| hot.inode == 0)
+            .map(|hot| (hot.name.clone(), hot.past()))
+            .collect();
         Self {
             named,
             linked: linked.iter().copied().collect(),
@@ -105,7 +111,6 @@ impl Known {
         if place % self.stride == self.first && past.is_none() {
             return Entry::Probe(record);
         }
-        // A name that it had before would be one of another directory.
         Entry::Same(record, self.hot.remove(&inode).filter(|hot| hot.file != LINKED))
     }
 
@@ -125,12 +130,11 @@ impl Known {
             return None;
         }
         let files = &self.files;
-        let places =
-            || files.iter().enumerate().map(|(place, file)| (file.inode, place)).collect();
+        let places = || files.iter().enumerate().map(|(place, file)| (file.inode, place)).collect();
         self.places.get_or_insert_with(places).get(&inode).copied()
     }
 
-    /// Everything that the listing says was taken to be true, and need not be: look again, whole.
+    /// The listing was taken to be true, and need not be: every entry is to be looked at.
     pub(super) fn doubtful(&self) -> bool {
         let nothing_new = self.fresh == 0 && self.kept == self.files.len();
         !self.files.is_empty() && (self.wrong || nothing_new)

@@ -11,9 +11,8 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::super::walk::{LOOK, Totals};
 use super::record::DEEPEST;
-use super::tree::{
-    FileRecord, Hot, LINKED, LIST, MASK, Place, Tree, UNKNOWN, ctime, settled_ctime,
-};
+use super::records::{FileRecord, Hot, LINKED};
+use super::tree::{LIST, MASK, Place, Tree, UNKNOWN, ctime, settled_ctime};
 
 /// A slice ends after this long, as a walk's does; one directory is always read whole.
 const SLICE_TIME: Duration = Duration::from_millis(50);

@@ -10,8 +10,9 @@ use rustix::io::Errno;
 use super::super::skip::Step;
 use super::known::Entry::{Look, Probe, Same};
 use super::known::Known;
+use super::records::{FileRecord, Hot};
 use super::refresh::{Stale, is_directory, look};
-use super::tree::{FileRecord, Hot, Place, Tree, UNKNOWN, ctime};
+use super::tree::{Place, Tree, UNKNOWN, ctime};
 
 const BUFFER: usize = 64 * 1024;
 /// Entries of one directory that is read again: with more a full pass, which can stop in the

@@ -10,18 +10,13 @@ use rustix::fs::{Statx, StatxFlags};
 use super::super::fanotify::{Key, Listener};
 use super::super::skip::{SkipTree, Step};
 use super::super::walk::{Newest, Totals};
+use super::records::{FileRecord, Hot, LINKED, Past, grew};
 use super::refresh::Cursor;
 
 /// The change time of a directory of which each entry has to be looked at again, whatever it says.
 pub(super) const UNKNOWN: u64 = 0;
 /// The same of one whose entries have to be listed again.
 pub(super) const LIST: u64 = 1;
-/// A hot file is looked at again after this part of the time since it changed: one that was seen to
-/// change, and one that was only made.
-const REST_SHARE: i32 = 8;
-const REST_SHARE_ONCE: i32 = 2;
-/// Seconds after it was made from which on a change of a file is one of its own.
-const MADE_WITHIN: i64 = 10;
 /// Seconds after which the next refresh is reckoned with.
 const SOON: i32 = 5;
 
@@ -35,111 +30,6 @@ pub(super) const MASK: StatxFlags = StatxFlags::TYPE
     .union(StatxFlags::CTIME)
     .union(StatxFlags::BTIME)
     .union(StatxFlags::MNT_ID);
-
-/// A file with one link: 24 bytes each.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct FileRecord {
-    pub(super) inode: u64,
-    pub(super) size: u64,
-    /// Blocks of 512 bytes, and the [tag](FileRecord::tag) of its name in the lowest bits.
-    packed: u64,
-}
-
-/// Bits of a name's tag.
-const TAG: u32 = 24;
-
-impl FileRecord {
-    /// Of a file that [fits](Self::fits).
-    fn new(name: &CStr, stat: &Statx) -> Self {
-        let packed = stat.stx_blocks << TAG | Self::tag(name);
-        Self { inode: stat.stx_ino, size: stat.stx_size, packed }
-    }
-
-    /// Half a pebibyte is the most that a record holds.
-    pub(super) fn fits(blocks: u64) -> bool {
-        blocks >> (u64::BITS - TAG) == 0
-    }
-
-    /// Of 512 bytes.
-    pub(super) fn blocks(&self) -> u64 {
-        self.packed >> TAG
-    }
-
-    /// Another number of blocks that [fits](Self::fits).
-    pub(super) fn set_blocks(&mut self, blocks: u64) {
-        self.packed = blocks << TAG | self.packed & ((1 << TAG) - 1);
-    }
-
-    /// Tells the names apart that an inode may have had: two that differ have the same one in 16
-    /// million. Whoever makes names that collide gains no more than by using one name twice.
-    fn tag(name: &CStr) -> u64 {
-        let mut hash = 0_u64;
-        for word in name.to_bytes().chunks(8) {
-            let mut eight = [0; 8];
-            eight[..word.len()].copy_from_slice(word);
-            hash = (hash.rotate_left(5) ^ u64::from_le_bytes(eight))
-                .wrapping_mul(0x517c_c1b7_2722_0a95);
-        }
-        hash >> (u64::BITS - TAG)
-    }
-
-    /// It has this name, as far as is known.
-    pub(super) fn is_named(&self, name: &CStr) -> bool {
-        self.packed & ((1 << TAG) - 1) == Self::tag(name)
-    }
-}
-
-/// A file that refreshes look at: each one while it changes, then more and more seldom.
-#[derive(Debug)]
-pub(super) struct Hot {
-    pub(super) name: Box<CStr>,
-    /// 0: only its name is known yet.
-    pub(super) inode: u64,
-    pub(super) ctime: u64,
-    /// Its place in [`Dir::files`]; [`LINKED`] for one among [`Dir::linked`].
-    pub(super) file: u32,
-    /// When it was last seen to change, in seconds after the tree was made.
-    pub(super) changed: i32,
-    /// When it was last looked at, likewise.
-    pub(super) looked: i32,
-    /// It changed after it was made, or it is not known when that was.
-    pub(super) grows: bool,
-    /// It is hot for one look: its next change will be told of.
-    pub(super) once: bool,
-}
-
-/// What was known of a hot file before.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Past {
-    pub(super) changed: i32,
-    ctime: u64,
-    grows: bool,
-    pub(super) once: bool,
-}
-
-impl Hot {
-    /// It was still for so long that this refresh need not look at it: what changes in it now is
-    /// seen within an eighth of that time; within half of it in a file that never changed since it
-    /// was made, as most never do.
-    pub(super) fn rests(&self, now: i32) -> bool {
-        let share = if self.grows { REST_SHARE } else { REST_SHARE_ONCE };
-        now - self.looked < (now - self.changed) / share
-    }
-
-    /// Of two, the one with the higher rank is followed: the one that changed last, one that was
-    /// only made counting as four times as long ago.
-    pub(super) fn rank(&self, now: i32) -> i32 {
-        let age = now.saturating_sub(self.changed);
-        let times = if self.grows { 1 } else { REST_SHARE / REST_SHARE_ONCE };
-        age.saturating_mul(times).saturating_neg()
-    }
-
-    pub(super) fn past(&self) -> Past {
-        Past { changed: self.changed, ctime: self.ctime, grows: self.grows, once: self.once }
-    }
-}
-
-pub(super) const LINKED: u32 = u32::MAX;
 
 #[derive(Debug)]
 pub(super) struct Dir {
@@ -211,8 +101,6 @@ pub struct Tree {
     pub(super) cursor: Cursor,
     pub(super) last_steps: u64,
     pub(super) noatime: bool,
-    /// Hot files that there was no place for since it was recorded.
-    pub(super) passed_over: u64,
     /// Bytes that it may take.
     pub(super) limit: usize,
     /// Hot files that the next refresh is expected to look at.
@@ -248,7 +136,6 @@ impl Tree {
             cursor: Cursor::default(),
             last_steps: 0,
             noatime: true,
-            passed_over: 0,
             limit,
             awake: 0,
             refreshed: 0,
@@ -308,11 +195,6 @@ impl Tree {
     /// Files that each refresh looks at.
     pub fn hot_files(&self) -> usize {
         self.hot
-    }
-
-    /// Files that changed lately but found no place among the hot ones.
-    pub fn passed_over(&self) -> u64 {
-        self.passed_over
     }
 
     /// Sums over everything remembered.
@@ -410,8 +292,7 @@ impl Tree {
         let changed = (f64::from(looked) - age.max(0.0)) as i32;
         // The wall clock may have been set since it changed.
         let changed = known.map_or(changed, |known| known.changed.max(changed));
-        let grows = known.is_some_and(|known| known.grows || known.ctime != ctime)
-            || grew(stat);
+        let grows = known.is_some_and(|known| known.grows || known.ctime != ctime) || grew(stat);
         let once = known.is_some_and(|known| known.once);
         let hot = !once && f64::from(looked - changed) < self.window.as_secs_f64();
         let several = stat.stx_nlink > 1 || !FileRecord::fits(stat.stx_blocks);
@@ -497,12 +378,6 @@ impl Tree {
 pub(super) fn ctime(stat: &Statx) -> u64 {
     let seconds = stat.stx_ctime.tv_sec as u64;
     (seconds << 30 | u64::from(stat.stx_ctime.tv_nsec)).max(LIST + 1)
-}
-
-/// Whether it changed after it was made; `true` too where that is not told.
-fn grew(stat: &Statx) -> bool {
-    let told = stat.stx_mask & StatxFlags::BTIME.bits() != 0;
-    !told || stat.stx_ctime.tv_sec - stat.stx_btime.tv_sec > MADE_WITHIN
 }
 
 fn seconds(stat: &Statx) -> f64 {

@@ -4,6 +4,7 @@
 //! one line. Every key, with its default and meaning, stands in `packaging/plimsoll.yml`; tests
 //! hold that file, [`Config::default`] and `docs/configuration.md` together.
 
+mod alerting;
 mod directories;
 mod docker;
 mod env;
@@ -16,6 +17,7 @@ mod types;
 mod units;
 mod validate;
 
+pub use alerting::{AlertingConfig, AlertingTls};
 pub use directories::{DirectoryConfig, has_wildcard};
 pub use docker::DockerConfig;
 pub use env::variable;

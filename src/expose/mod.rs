@@ -6,6 +6,7 @@
 //! for people, [`rendered`] keeps what was made of a snapshot, and [`http`] serves it all.
 
 pub use crate::judge::agent_resources;
+pub mod alertmanager;
 pub mod api;
 pub mod catalogue;
 pub mod exposition;

@@ -6,6 +6,7 @@ use prometheus::{
     Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
+use super::alertmanager::Counters;
 use super::catalogue::{Family, own};
 use super::exposition::{Format, write_gathered};
 
@@ -37,13 +38,16 @@ pub struct Telemetry {
     usage_unremembered_subjects: IntGauge,
     usage_bound_exceeded: IntCounter,
     usage_bound_checked: IntCounter,
+    alerting: Counters,
 }
 
 impl Telemetry {
     /// A registry with every family of this struct, and the `process_` ones.
     pub fn new(build: &BuildInfo) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
         let telemetry = Self {
-            registry: Registry::new(),
+            alerting: Counters::new(&registry)?,
+            registry,
             source_errors: IntCounterVec::new(
                 opts(&own::SOURCE_ERRORS),
                 own::SOURCE_ERRORS.labels,
@@ -130,6 +134,11 @@ impl Telemetry {
     /// Says whether measuring steps aside for I/O.
     pub fn usage_throttled(&self, throttled: bool) {
         self.usage_throttled.set(i64::from(throttled));
+    }
+
+    /// What is counted of the alerts that are sent.
+    pub fn alerting(&self) -> &Counters {
+        &self.alerting
     }
 
     /// Everything as it is now. Reads `/proc/self` and nothing else.

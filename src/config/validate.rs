@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::expose::rules::labels::is_reserved;
 use crate::judge::conditions::Unit;
 
 use super::{
-    AlertingConfig, BasicAuth, ByteSize, Config, DirectoryConfig, DockerConfig, MesosConfig, Secret,
-    format_duration,
+    AlertingConfig, BasicAuth, ByteSize, Config, DirectoryConfig, DockerConfig, MesosConfig,
+    Secret, format_duration,
 };
 use crate::text;
 
@@ -213,17 +214,20 @@ impl AlertingConfig {
             return Err(invalid("alerting.labels", reason));
         }
         for (name, value) in labels {
-            let bad = |why: &str| invalid("alerting.labels", format!("{}: {why}", text::quote(name)));
+            let bad =
+                |why: &str| invalid("alerting.labels", format!("{}: {why}", text::quote(name)));
             let mut characters = name.chars();
             let first = characters.next();
             if !first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
                 || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
             {
-                return Err(bad("a label's name has letters, digits and _ and begins with none of \
-                                the digits"));
+                return Err(bad(
+                    "a label's name has letters, digits and _ and begins with none of \
+                                the digits",
+                ));
             }
-            if name.starts_with("__") || matches!(name.as_str(), "alertname" | "severity") {
-                return Err(bad("the name is taken"));
+            if name.starts_with("__") || is_reserved(name) {
+                return Err(bad("an alert has a label of that name of its own"));
             }
             if value.len() > 1024 {
                 return Err(bad("the value must have at most 1024 bytes"));

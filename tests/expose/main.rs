@@ -35,6 +35,13 @@ fn telemetry() -> Telemetry {
     telemetry.usage_cpu(12.5);
     telemetry.usage_inodes(1_000_000);
     telemetry.usage_passes("complete", 1);
+    let alerting = telemetry.alerting();
+    alerting.alerts(2, 0);
+    alerting.begin("am1:9093");
+    alerting.request("am1:9093", 0.02);
+    alerting.accepted("am1:9093", 2, 1_700_000_000.0);
+    alerting.failed("am2:9093", "refused");
+    alerting.pending("am2:9093", 2);
     telemetry
 }
 

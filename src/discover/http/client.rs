@@ -212,7 +212,11 @@ impl HttpClient {
         }
     }
 
-    async fn finish(&self, sender: Sender, response: Response<Incoming>) -> Result<Answer, Failure> {
+    async fn finish(
+        &self,
+        sender: Sender,
+        response: Response<Incoming>,
+    ) -> Result<Answer, Failure> {
         let status = response.status();
         match status {
             StatusCode::UNAUTHORIZED => {

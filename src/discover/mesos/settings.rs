@@ -68,10 +68,7 @@ impl Resolved {
         }
         let url = url.or_else(|| {
             // An agent that is down now comes back on its usual port.
-            Some(Found {
-                value: DEFAULT_URL.into(),
-                origin: "the agent's default port".into(),
-            })
+            Some(Found { value: DEFAULT_URL.into(), origin: "the agent's default port".into() })
         });
         let runtime_dir = config
             .runtime_dir

@@ -202,7 +202,9 @@ mod tests {
     #[test]
     fn times_that_would_be_refused_are_set_right() {
         let alert = Arc::new(Alert::new(&finding(""), &origin()));
-        for (now, ended_at) in [(900_000.0, None), (1_000_100.0, Some(500.0)), (1_000_100.0, Some(2e6))] {
+        for (now, ended_at) in
+            [(900_000.0, None), (1_000_100.0, Some(500.0)), (1_000_100.0, Some(2e6))]
+        {
             let batch = [Message { alert: Arc::clone(&alert), ended_at }];
             let body = body(&batch, "http://h/", 60.0, now).expect("JSON");
             let read: serde_json::Value = serde_json::from_slice(&body).expect("JSON");

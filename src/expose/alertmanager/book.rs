@@ -87,7 +87,8 @@ impl Book {
             self.firing.insert(labels, Entry { finding, severity, alert, restored: false });
         }
         for (labels, entry) in before {
-            if entry.restored && awaited.contains(&entry.finding) && self.firing.len() < MAX_ALERTS {
+            if entry.restored && awaited.contains(&entry.finding) && self.firing.len() < MAX_ALERTS
+            {
                 self.firing.insert(labels, entry);
             } else if resolve && !left_out.contains(&labels) {
                 self.ended.insert(labels, (entry.alert, now));

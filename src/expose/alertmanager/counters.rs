@@ -38,7 +38,10 @@ impl Counters {
             )?,
             failures: IntCounterVec::new(of(&alerting::FAILURES), alerting::FAILURES.labels)?,
             pending: IntGaugeVec::new(of(&alerting::PENDING), alerting::PENDING.labels)?,
-            last_success: GaugeVec::new(of(&alerting::LAST_SUCCESS), alerting::LAST_SUCCESS.labels)?,
+            last_success: GaugeVec::new(
+                of(&alerting::LAST_SUCCESS),
+                alerting::LAST_SUCCESS.labels,
+            )?,
         };
         let all: [Box<dyn Collector>; 8] = [
             Box::new(counters.firing.clone()),

@@ -15,6 +15,8 @@ mod check;
 mod counters;
 mod peer;
 mod sender;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

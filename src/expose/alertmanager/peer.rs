@@ -68,15 +68,17 @@ impl Peer {
             return Vec::new();
         }
         let soon = now.steady + self.interval * TOGETHER;
-        let mut due: Vec<(u8, Message)> =
-            messages(desired).filter(|message| self.due_at(message) <= soon).map(|message| {
+        let mut due: Vec<(u8, Message)> = messages(desired)
+            .filter(|message| self.due_at(message) <= soon)
+            .map(|message| {
                 let rank = match (self.knows(&message), message.ended_at) {
                     (false, None) => 0,
                     (false, Some(_)) => 1,
                     (true, _) => 2,
                 };
                 (rank, message)
-            }).collect();
+            })
+            .collect();
         due.sort_by_key(|(rank, _)| *rank);
         due.truncate(MAX_BATCH);
         due.into_iter().map(|(_, message)| message).collect()
@@ -121,6 +123,12 @@ impl Peer {
     /// Attempts that failed since the last that did not.
     pub fn failures(&self) -> u32 {
         self.failures
+    }
+
+    /// Alerts of which is remembered that they were told.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.told.len()
     }
 
     fn next_due(&self, desired: &Desired) -> Option<f64> {

@@ -41,7 +41,9 @@ pub(super) async fn run(
         counters.pending(&address.name, peer.pending(&current.desired, now));
         if batch.is_empty() {
             let wait = match peer.next(&current.desired).filter(|_| fresh) {
-                Some(at) => Duration::try_from_secs_f64(at - now.steady).unwrap_or_default().min(IDLE),
+                Some(at) => {
+                    Duration::try_from_secs_f64(at - now.steady).unwrap_or_default().min(IDLE)
+                }
                 None => IDLE,
             };
             tokio::select! {

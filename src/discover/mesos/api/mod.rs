@@ -33,11 +33,11 @@ use std::time::Instant;
 use super::facts::{ApiFacts, Authority};
 use crate::model::SourceError;
 
-pub use calls::{parse_agent, parse_containers, parse_containers_v0, parse_executors, parse_tasks};
-pub use client::Client;
 pub use crate::discover::http::{
     Auth, ClientConfig as ApiConfig, Failure, SecretSource, TlsConfig,
 };
+pub use calls::{parse_agent, parse_containers, parse_containers_v0, parse_executors, parse_tasks};
+pub use client::Client;
 pub use error::ApiError;
 pub use flags::{HIDDEN, hide_secret, parse_flags, parse_gc_pending};
 pub use json::ParseError;

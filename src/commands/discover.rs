@@ -1,7 +1,6 @@
 //! `plimsoll discover`: the agents of a cluster as Prometheus targets.
 
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};

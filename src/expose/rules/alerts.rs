@@ -65,7 +65,7 @@ fn of_condition(
     // What gives way must not be kept: it would fire beside the graver one.
     let keep_seconds = if condition.gives_way_to().is_empty() { KEEP_SECONDS } else { 0.0 };
     let annotations = vec![
-        ("summary", format!("{} on {{{{ $labels.instance }}}}", condition.summary)),
+        ("summary", of_the_host(condition.summary)),
         ("description", condition.description.to_owned()),
         ("action", condition.next.to_owned()),
         ("runbook_url", runbook_url(&options.runbook, condition.alert)),
@@ -82,10 +82,7 @@ fn of_condition(
 
 fn of_monitoring(alert: &MonitoringAlert, options: &RuleOptions) -> Rule {
     let expr = alert.promql(&options.job);
-    let summary = match alert.fleet {
-        true => alert.summary.to_owned(),
-        false => format!("{} on {{{{ $labels.instance }}}}", alert.summary),
-    };
+    let summary = if alert.fleet { alert.summary.to_owned() } else { of_the_host(alert.summary) };
     Rule {
         makes: ("alert", alert.alert),
         expr: if alert.fleet { expr } else { outside_maintenance(&expr) },
@@ -102,6 +99,10 @@ fn of_monitoring(alert: &MonitoringAlert, options: &RuleOptions) -> Rule {
 
 fn labels(severity: Severity) -> Vec<(&'static str, String)> {
     rule_labels(severity).map(|(name, value)| (name, value.to_owned())).into()
+}
+
+fn of_the_host(summary: &str) -> String {
+    format!("{{{{ $labels.instance }}}}: {summary}")
 }
 
 /// Without the hosts whose target says that they are in maintenance.

@@ -209,11 +209,6 @@ pub fn recording_rules() -> String {
     file(HEAD, &groups)
 }
 
-/// Names of all recorded series.
-pub fn recorded() -> impl Iterator<Item = &'static str> {
-    GROUPS.into_iter().flat_map(|(_, rules)| rules.iter().map(|(record, _)| *record))
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;

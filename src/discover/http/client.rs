@@ -15,6 +15,7 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
@@ -24,6 +25,8 @@ use super::{Auth, BodyError, Failure, TlsConfig, printable, tls};
 const MAX_IDLE: usize = 8;
 
 type Sender = SendRequest<Full<Bytes>>;
+/// Why a connection ended, once it has.
+type Ended = oneshot::Receiver<hyper::Error>;
 
 /// Where a server is and how to ask it.
 #[derive(Clone, Debug)]
@@ -163,9 +166,16 @@ impl HttpClient {
                 Err(_) => break,
             }
         }
-        let mut sender = self.connect().await?;
+        let (mut sender, ended) = self.connect().await?;
         let request = self.request(&method, path, body)?;
-        let response = sender.send_request(request).await.map_err(from_hyper)?;
+        let response = match sender.send_request(request).await {
+            Ok(response) => response,
+            // The connection ended before the request was taken, and knows why.
+            Err(error) if error.is_canceled() => {
+                return Err(from_hyper(ended.await.unwrap_or(error)));
+            }
+            Err(error) => return Err(from_hyper(error)),
+        };
         self.finish(sender, response).await
     }
 
@@ -192,7 +202,7 @@ impl HttpClient {
             .map_err(|_| Failure::Url("its path cannot be sent"))
     }
 
-    async fn connect(&self) -> Result<Sender, Failure> {
+    async fn connect(&self) -> Result<(Sender, Ended), Failure> {
         let tcp =
             TcpStream::connect((self.host.as_str(), self.port)).await.map_err(
                 |error| match error.kind() {
@@ -262,14 +272,20 @@ impl HttpClient {
     }
 }
 
-async fn open<S>(stream: S) -> Result<Sender, Failure>
+async fn open<S>(stream: S) -> Result<(Sender, Ended), Failure>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(from_hyper)?;
-    // Ends when the sender is dropped; its error reaches the request that met it.
-    tokio::spawn(connection);
-    Ok(sender)
+    let (told, ended) = oneshot::channel();
+    // Ends when the sender is dropped.
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            // Nobody need be interested.
+            let _ = told.send(error);
+        }
+    });
+    Ok((sender, ended))
 }
 
 async fn read_body(body: Incoming, cap: u64) -> Result<Bytes, Failure> {
@@ -280,6 +296,15 @@ async fn read_body(body: Incoming, cap: u64) -> Result<Bytes, Failure> {
 }
 
 fn from_hyper(error: hyper::Error) -> Failure {
+    // A server that refuses our certificate says so after the handshake (TLS 1.3).
+    if let Some(refused) = tls_error(&error) {
+        return Failure::Tls(refused.to_string());
+    }
     let words = super::words(&error);
     if error.is_parse() { Failure::Malformed(words) } else { Failure::Io(words) }
+}
+
+fn tls_error(error: &hyper::Error) -> Option<&tokio_rustls::rustls::Error> {
+    let below: &std::io::Error = std::error::Error::source(error)?.downcast_ref()?;
+    below.get_ref()?.downcast_ref()
 }

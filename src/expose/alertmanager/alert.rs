@@ -52,7 +52,7 @@ impl Alert {
         let summary = conditions::find(finding.kind).map_or(finding.kind, |found| found.summary);
         let instance = origin.target.get("instance").map_or("", String::as_str);
         let annotations = [
-            ("summary", format!("{summary} on {instance}")),
+            ("summary", format!("{instance}: {summary}")),
             ("description", format!("{subject}: {}", finding.reason)),
             ("action", finding.next.clone()),
             ("runbook_url", runbook_url(&origin.runbook, finding.alert)),
@@ -186,7 +186,7 @@ mod tests {
                 "source": "mesos", "role": "db", "volume": "v", "disk": "ROOT",
             },
             "annotations": {
-                "summary": "Volume is close to its quota on h:10061",
+                "summary": "h:10061: Volume is close to its quota",
                 "description": "Volume db/v: 93 %.",
                 "action": "Do it.",
                 "runbook_url": "https://wiki/runbook#plimsollvolumenearquota",

@@ -90,11 +90,16 @@ impl Alertmanager {
 
     /// Alerts of that name about that subject that fire now, as its API has them.
     pub fn firing(&self, alertname: &str, subject: &str) -> Vec<Value> {
-        let alerts = self.get("/api/v2/alerts?active=true").unwrap_or_default();
         let about = |alert: &&Value| {
             let labels = alert["labels"].as_object().expect("labels");
             labels["alertname"] == alertname && labels.values().any(|value| value == subject)
         };
-        alerts.as_array().into_iter().flatten().filter(about).cloned().collect()
+        self.all_firing().iter().filter(about).cloned().collect()
+    }
+
+    /// Every alert that fires now.
+    pub fn all_firing(&self) -> Vec<Value> {
+        let alerts = self.get("/api/v2/alerts?active=true").unwrap_or_default();
+        alerts.as_array().cloned().unwrap_or_default()
     }
 }

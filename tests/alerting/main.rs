@@ -10,6 +10,7 @@ mod scene;
 mod alertmanager;
 mod alone;
 mod beside;
+mod conditions;
 mod host;
 mod outages;
 mod prometheus;

@@ -106,7 +106,7 @@ impl Config {
 
 /// A configuration has some fifty nodes: the bounds are far above that, and far below what
 /// aliases could blow up.
-fn options() -> serde_saphyr::Options {
+pub(super) fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         // Kept comments have a bound of their own, which a well-explained section exceeds.
         emit_comments: false,

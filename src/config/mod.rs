@@ -16,6 +16,7 @@ mod suggest;
 mod types;
 mod units;
 mod validate;
+mod web;
 
 pub use alerting::{AlertingConfig, AlertingTls};
 pub use directories::{DirectoryConfig, has_wildcard};
@@ -30,6 +31,7 @@ pub use types::{
 };
 pub use units::{ByteSize, IdRange, format_duration, parse_duration};
 pub use validate::Invalid;
+pub use web::{CipherSuite, ClientAuth, Curve, RateLimit, TlsVersion, WebConfig, WebHttp, WebTls};
 
 impl Config {
     /// Every scalar key in dotted form (`mesos.work_dir`), sorted: the words of the file, of the

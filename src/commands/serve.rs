@@ -14,12 +14,13 @@ use tokio::sync::watch;
 use crate::cli::args::{GlobalArgs, ServeArgs, WebArgs};
 use crate::cli::{ListenAddress, version};
 use crate::config::Config;
+use crate::expose::alertmanager::Reached;
 use crate::expose::http::{self, AppState, Reloader, Site};
 use crate::expose::web::{Guarded, Web};
 use crate::expose::{BuildInfo, Telemetry};
 use crate::pipeline::{Daemon, Settings};
 
-use super::{configuration, runtime};
+use super::{configuration, host_name, runtime};
 
 pub(super) fn run(global: &GlobalArgs, args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let loaded = configuration(global)?;
@@ -104,6 +105,7 @@ pub(super) fn serve(
         roots: global.roots(),
         handle: runtime.handle().clone(),
         telemetry: Arc::clone(&telemetry),
+        reached: reached(&listeners),
     })
     .context("start the threads of the daemon")?;
 
@@ -137,6 +139,12 @@ pub(super) fn serve(
     // A request to a slow agent may still be under way; it holds nothing that must be written.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
+}
+
+/// How this host's daemon is reached, as far as it knows itself.
+fn reached(listeners: &[TcpListener]) -> Reached {
+    let port = listeners.first().and_then(|listener| listener.local_addr().ok());
+    Reached { host: host_name(), port: port.map_or(0, |address| address.port()) }
 }
 
 /// What SIGHUP does; `Err` is what to log.

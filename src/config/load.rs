@@ -62,7 +62,10 @@ impl Config {
             None => Self::default(),
         };
         let mut warnings = Vec::new();
-        if text.is_some() && config.mesos.holds_secret() && others_can_read(chosen) {
+        if text.is_some()
+            && (config.mesos.holds_secret() || config.alerting.holds_secret())
+            && others_can_read(chosen)
+        {
             warnings.push(format!(
                 "{} holds a secret and everybody can read it; take that right away (chmod o-r) \
                  or move the secret into a file of its own",

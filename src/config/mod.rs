@@ -4,6 +4,7 @@
 //! one line. Every key, with its default and meaning, stands in `packaging/plimsoll.yml`; tests
 //! hold that file, [`Config::default`] and `docs/configuration.md` together.
 
+mod alerting;
 mod directories;
 mod docker;
 mod env;
@@ -17,6 +18,7 @@ mod units;
 mod validate;
 mod web;
 
+pub use alerting::{AlertingConfig, AlertingTls};
 pub use directories::{DirectoryConfig, has_wildcard};
 pub use docker::DockerConfig;
 pub use env::variable;

@@ -7,6 +7,7 @@
 //! and [`web`] stands before it.
 
 pub use crate::judge::agent_resources;
+pub mod alertmanager;
 pub mod api;
 pub mod catalogue;
 pub mod exposition;

@@ -1,0 +1,54 @@
+// Chromium, without a window and without any other host to talk to.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import puppeteer from 'puppeteer-core';
+
+export const WIDTH = 1600;
+
+/** Starts it; `show` renders one address and returns its report. */
+export async function startBrowser({ executable = 'chromium' } = {}) {
+  const profile = mkdtempSync(path.join(os.tmpdir(), 'plimsoll-browser-'));
+  const browser = await puppeteer.launch({
+    executablePath: executable,
+    userDataDir: profile,
+    pipe: true,
+    timeout: 120_000,
+    protocolTimeout: 180_000,
+    args: [
+      '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--hide-scrollbars',
+      '--disable-background-networking', '--disable-component-update', '--disable-sync', '--force-device-scale-factor=1',
+      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+    ],
+  });
+  return {
+    show: (url, options) => show(browser, url, options),
+    async close() {
+      await browser.close();
+      rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+    },
+  };
+}
+
+/** The report of a page; with `image`, a picture of all of it, `height` of its top. */
+async function show(browser, url, { image, height } = {}) {
+  const page = await browser.newPage();
+  const outside = new Set();
+  const thrown = [];
+  page.on('request', (request) => {
+    if (!/^(http:\/\/127\.0\.0\.1[:/]|data:|blob:)/.test(request.url())) outside.add(request.url());
+  });
+  page.on('pageerror', (error) => thrown.push(error.message));
+  // High enough that every panel is on the screen, for what is not is not drawn.
+  await page.setViewport({ width: WIDTH, height: 3600 });
+  await page.goto(url, { timeout: 120_000 });
+  await page.waitForFunction('window.report && window.report.done', { timeout: 120_000, polling: 100 });
+  const report = await page.evaluate('window.report');
+  if (image) {
+    const clip = { x: 0, y: 0, width: WIDTH, height: height ?? Math.ceil(report.height) };
+    await page.screenshot({ path: image, clip });
+  }
+  await page.close();
+  return { ...report, outside: [...outside], thrown };
+}

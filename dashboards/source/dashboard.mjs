@@ -28,6 +28,12 @@ export const VOLUME_LINK = [{
   url: to('volume', value('instance', 'Host') + value('role', 'Role') + value('volume', 'Volume')),
   targetBlank: false,
 }];
+/** The same where the host is the one that is chosen. */
+export const OWN_VOLUME_LINK = [{
+  title: `Volume ${cell('Volume')}`,
+  url: to('volume', '&${instance:queryparam}' + value('role', 'Role') + value('volume', 'Volume')),
+  targetBlank: false,
+}];
 
 const links = (own) =>
   ALL.filter(([name]) => name !== own).map(([name, title]) => ({

@@ -17,10 +17,12 @@ export const severity = (name, width) =>
     thresholds: name === 'Critical' ? NONE_IS_WELL : name === 'Warning' ? NONE_IS_WELL_MILD : undefined,
   });
 
-const ranked = (labels, rest = '') =>
-  Object.entries(SEVERITIES)
-    .map(([rank, name]) => `${rank} * max by (${labels}) (plimsoll_finding{severity="${name}"${rest}})`)
-    .join(' or ');
+// The labels that name a subject, in one; those that do not apply are empty.
+const SUBJECT = ['role', 'volume', 'disk', 'executor', 'mount_point', 'server', 'export', 'reservation', 'collector', 'subject'];
+const ranked = Object.entries(SEVERITIES)
+  .map(([rank, name]) => `${rank} * plimsoll_finding{severity="${name}"}`)
+  .join(' or ');
+const named = `label_join(topk(100, ${ranked}), "what", " ", ${SUBJECT.map((label) => `"${label}"`).join(', ')})`;
 
 /** The list of findings, the gravest first. `host` shows which host each is on. */
 export const findings = ({ width, height, host = true }) =>
@@ -31,10 +33,10 @@ export const findings = ({ width, height, host = true }) =>
     width,
     height,
     keys: [
-      ['cluster'], ['job'],
-      ['kind', 'Kind', { width: 250 }],
-      ['instance', host && 'Host', { width: 180 }],
-      ['subject', 'Subject'],
+      ['cluster'], ['job'], ['framework'], ['container'],
+      ['kind', 'Kind', { width: 260 }],
+      ['instance', host && 'Host', { width: 200 }],
+      ['what', 'Subject'],
     ],
     columns: [{
       title: 'Severity',
@@ -42,7 +44,7 @@ export const findings = ({ width, height, host = true }) =>
       width: 100,
       align: 'left',
       unit: 'none',
-      expr: `topk(100, ${ranked('cluster, job, instance, kind, subject')})`,
+      expr: `max by (cluster, job, instance, kind, framework, container, what) (${named})`,
       thresholds: steps(COLOURS.Info, [2, LOOK], [3, COLOURS.Critical]),
       values: Object.fromEntries(Object.entries(SEVERITIES).map(([rank, text], index) => [
         rank, { text, index, color: [COLOURS.Info, LOOK, COLOURS.Critical][Number(rank) - 1] },

@@ -1,6 +1,6 @@
 import { HOST_LINK, VOLUME_LINK, dashboard, row } from './dashboard.mjs';
 import { findings, severity } from './findings.mjs';
-import { bars, stat, table, timeseries } from './panel.mjs';
+import { stat, table, timeseries } from './panel.mjs';
 import { OF_PLIMSOLL, ROLE, VOLUME, largestNow } from './query.mjs';
 import { LOAD, NONE_IS_WELL, PLAIN, UNTIL_FULL, VOLUME_STATES, bound, steps } from './style.mjs';
 
@@ -46,13 +46,13 @@ export default dashboard({
           thresholds: steps(PLAIN, [1, '#FF9830']),
         }),
         stat({
-          title: 'Storage unresponsive', about: 'Filesystems that do not answer within the time-out, network '
+          title: 'Storage hung', about: 'Filesystems that do not answer within the time-out, network '
             + 'storage among them.', width: 3, unit: 'none', thresholds: NONE_IS_WELL,
           expr: 'count(plimsoll_filesystem_responsive{} == 0 or plimsoll_network_filesystem_responsive{} == 0) '
             + 'or vector(0)',
         }),
       ],
-      [findings({ width: 24, height: 9 })]),
+      [findings({ width: 24, height: 8 })]),
     row('What fills first?',
       [table({
         title: 'Volumes that fill first',
@@ -76,23 +76,23 @@ export default dashboard({
         links: { Host: HOST_LINK, Volume: VOLUME_LINK },
       })],
       [
-        bars({
-          title: 'Fullest volumes', about: 'Bytes used of the quota: the ten volumes nearest to it or past it.',
-          width: 12, height: 9, unit: 'percentunit', decimals: 0, thresholds: LOAD,
-          queries: [{
-            expr: `sort_desc(topk(10, max by (${VOLUME}) (plimsoll_volume_used_bytes{source!="other", ${ROLE}} `
-              + `/ (plimsoll_volume_quota_bytes{source!="other", ${ROLE}} > 0))))`,
-            legend: '{{role}} / {{volume}}, {{instance}}',
-          }],
+        table({
+          title: 'Fullest volumes', about: 'Bytes used of the quota: the 20 volumes nearest to it or past it.',
+          width: 12, height: 9,
+          keys: [['cluster'], ['job'], ['source'], ['disk'], ['instance', 'Host', { width: 190 }], ['role', 'Role'],
+            ['volume', 'Volume']],
+          columns: [{ title: 'Load', unit: 'percentunit', decimals: 0, width: 180, gauge: true, thresholds: LOAD,
+            expr: `topk(20, ${volume('used_bytes')} / (${volume('quota_bytes')} > 0))` }],
+          sort: 'Load', links: { Host: HOST_LINK, Volume: VOLUME_LINK },
         }),
-        bars({
-          title: 'Fullest filesystems', about: 'Share of each filesystem that ordinary users cannot write to: the '
-            + 'ten fullest of those that hold volumes or sandboxes.',
-          width: 12, height: 9, unit: 'percentunit', decimals: 0, thresholds: LOAD,
-          queries: [{
-            expr: `sort_desc(topk(10, 1 - ${disk('available_bytes')} / (${disk('size_bytes')} > 0)))`,
-            legend: '{{mount_point}}, {{instance}}',
-          }],
+        table({
+          title: 'Fullest filesystems', about: 'Share of each filesystem that ordinary users cannot write to: the 20 '
+            + 'fullest of those that hold volumes or sandboxes.',
+          width: 12, height: 9,
+          keys: [['cluster'], ['job'], ['instance', 'Host', { width: 190 }], ['mount_point', 'Mounted at']],
+          columns: [{ title: 'Load', unit: 'percentunit', decimals: 0, width: 180, gauge: true, thresholds: LOAD,
+            expr: `topk(20, 1 - ${disk('available_bytes')} / (${disk('size_bytes')} > 0))` }],
+          sort: 'Load', links: { Host: HOST_LINK },
         }),
       ]),
     row('How much is there, who holds it, and what is promised?',
@@ -140,7 +140,7 @@ export default dashboard({
     row('Which host needs a look?',
       [table({
         title: 'Hosts', about: 'The 100 hosts with the most critical findings and warnings, and how full each is.',
-        width: 24, height: 9,
+        width: 24, height: 7,
         keys: [['cluster', 'Cluster', { width: 140 }], ['job', 'Job', { width: 140 }], ['instance', 'Host']],
         columns: [
           { title: 'Critical', unit: 'none', width: 100, thresholds: NONE_IS_WELL,

@@ -1,4 +1,4 @@
-import { VOLUME_LINK, dashboard, row } from './dashboard.mjs';
+import { OWN_VOLUME_LINK, dashboard, row } from './dashboard.mjs';
 import { findings, severity } from './findings.mjs';
 import { stat, table, timeseries } from './panel.mjs';
 import { FRAMEWORK, ROLE, SANDBOX, VOLUME, largestNow } from './query.mjs';
@@ -22,7 +22,7 @@ export default dashboard({
         severity('Critical', 3),
         severity('Warning', 3),
         stat({
-          title: 'Agent', about: 'Whether the API of the Mesos or Clusterd agent answers. Nothing on a host without one.',
+          title: 'Agent answers', about: 'Whether the API of the Mesos or Clusterd agent answers. Nothing on a host without one.',
           width: 3, unit: 'bool_yes_no', none: 'none here', expr: 'min(plimsoll_agent_up{})',
           thresholds: steps('#E02F44', [1, '#56A64B']),
         }),
@@ -86,8 +86,8 @@ export default dashboard({
         title: 'Volumes', about: 'Every volume of the host. Load is what it holds of its quota; enforcement is what '
           + 'happens past that.',
         width: 24, height: 10,
-        keys: [['cluster'], ['job'], ['source'], ['instance', 'Host', { width: 180 }], ['role', 'Role', { width: 180 }],
-          ['volume', 'Volume'], ['disk', 'Disk', { width: 180 }]],
+        keys: [['cluster'], ['job'], ['source'], ['instance'], ['role', 'Role', { width: 180 }],
+          ['volume', 'Volume', { width: 180 }], ['disk', 'Disk']],
         columns: [
           { title: 'State', label: 'state', width: 105, values: named(VOLUME_STATES) },
           { title: 'Load', unit: 'percentunit', decimals: 0, width: 180, gauge: true, thresholds: LOAD,
@@ -103,7 +103,7 @@ export default dashboard({
           { expr: `${volume('state', ', state')} == 1` },
         ],
         sort: 'Load',
-        links: { Volume: VOLUME_LINK },
+        links: { Volume: OWN_VOLUME_LINK },
       })],
       [
         timeseries({

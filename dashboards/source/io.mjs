@@ -39,10 +39,10 @@ export default dashboard({
             + `${limit('read_limit_operations')} or ${limit('write_limit_operations')})) or vector(0)` }),
         stat({ title: 'Containers counted', about: 'Running containers with a control group of their own.', width: 4, unit: 'none',
           expr: `count(plimsoll_container_io_info{${FRAMEWORK}}) or vector(0)` }),
-        stat({ title: 'Read', about: 'Bytes a second that containers read from all devices.', width: 4, unit: 'binBps', spark: true,
+        stat({ title: 'Read', about: 'Bytes a second that containers read from all devices.', width: 4, unit: 'binBps',
           none: 'not counted', expr: `sum(${rate('read_bytes')})` }),
         stat({ title: 'Written', about: 'Bytes a second that containers write to all devices; on cgroup v1 without buffered '
-          + 'writes.', width: 4, unit: 'binBps', spark: true, none: 'not counted', expr: `sum(${rate('written_bytes')})` }),
+          + 'writes.', width: 4, unit: 'binBps', none: 'not counted', expr: `sum(${rate('written_bytes')})` }),
         stat({ title: 'Waiting for I/O', about: 'Most time any container had all its tasks waiting for I/O (pressure, full).', width: 4,
           unit: 'percentunit', decimals: 0, none: 'not counted', thresholds: HELD, expr: `max(${rate('pressure_full_seconds')})` }),
       ],

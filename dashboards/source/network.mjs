@@ -14,7 +14,7 @@ const mean = (what, at = '') =>
   `${rate(`operation_${what}_seconds`, work, at)} / (${rate('operations', work, at)} > 0)`;
 const all = (metric, more = '') => `sum(rate(plimsoll_network_filesystem_${metric}_total{${SERVER}${more}}${WINDOW}))`;
 const slowest = (what) => [{ expr: largestNow(10, (at) => mean(what, at)), legend: LEGEND }];
-const MOUNT = [['cluster'], ['job'], ['instance', 'Host', { width: 170 }], ['server', 'Server', { width: 170 }], ['export', 'Export'],
+const MOUNT = [['cluster'], ['job'], ['instance', 'Host', { width: 170 }], ['server', 'Server', { width: 130 }], ['export', 'Export', { width: 160 }],
   ['mount_point', 'Mounted at']];
 
 export default dashboard({
@@ -32,9 +32,9 @@ export default dashboard({
           expr: `count(plimsoll_network_filesystem_responsive{${SERVER}} == 0) or vector(0)` }),
         stat({ title: 'Waiting requests', about: 'Requests that wait for an answer now. FUSE and CephFS.', width: 4, unit: 'none',
           none: 'not counted', expr: `sum(plimsoll_network_filesystem_waiting_operations{${SERVER}})` }),
-        stat({ title: 'Read', about: 'Bytes a second read from all servers.', width: 4, unit: 'binBps', spark: true, none: 'not counted',
+        stat({ title: 'Read', about: 'Bytes a second read from all servers.', width: 4, unit: 'binBps', none: 'not counted',
           expr: all('read_bytes') }),
-        stat({ title: 'Written', about: 'Bytes a second written to all servers.', width: 4, unit: 'binBps', spark: true,
+        stat({ title: 'Written', about: 'Bytes a second written to all servers.', width: 4, unit: 'binBps',
           none: 'not counted', expr: all('written_bytes') }),
         stat({ title: 'Sent again', about: 'Share of requests that were sent again (NFS).', width: 4, unit: 'percentunit', decimals: 1,
           none: 'not counted', thresholds: steps(PLAIN, [0.01, LOOK], [0.05, WRONG]),
@@ -48,7 +48,7 @@ export default dashboard({
           { title: 'Version', label: 'version', width: 80 },
           { title: 'Answers', unit: 'none', width: 90, expr: one('responsive'), thresholds: steps(WRONG, [1, WELL]),
             values: { 0: { text: 'no', index: 0, color: WRONG }, 1: { text: 'yes', index: 1, color: WELL } } },
-          { title: 'A request takes', unit: 's', width: 130, expr: mean('execute') },
+          { title: 'A request takes', unit: 's', width: 150, expr: mean('execute') },
           { title: 'Requests', unit: 'reqps', width: 110, expr: rate('operations', work) },
           { title: 'Read', unit: 'binBps', width: 110, expr: rate('read_bytes') },
           { title: 'Written', unit: 'binBps', width: 110, expr: rate('written_bytes') },

@@ -1,7 +1,7 @@
 // The kinds of panels. Each is given its place and its number by `dashboard.mjs`.
 
 import { bind } from './query.mjs';
-import { COLOURS, PLAIN, coloured, steps } from './style.mjs';
+import { PLAIN, coloured, steps } from './style.mjs';
 
 const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
 const letter = (index) => String.fromCharCode(65 + index);
@@ -34,12 +34,12 @@ function panel(type, { title, about, width, height = 8, queries, unit, ...rest }
   };
 }
 
-/** One number, now. `spark` draws its way there behind it. */
-export function stat({ thresholds, decimals, spark = false, none, text, ...rest }) {
+/** One number, now; `none` is what is shown where there is nothing. */
+export function stat({ thresholds, decimals, none, ...rest }) {
   return panel('stat', {
     height: 4,
     ...rest,
-    instant: !spark,
+    instant: true,
     queries: [{ expr: rest.expr, legend: rest.title }],
     defaults: {
       color: { mode: 'thresholds' },
@@ -49,13 +49,12 @@ export function stat({ thresholds, decimals, spark = false, none, text, ...rest 
     },
     options: {
       colorMode: 'value',
-      graphMode: spark ? 'area' : 'none',
+      graphMode: 'none',
       justifyMode: 'auto',
       orientation: 'auto',
       textMode: 'value',
       wideLayout: true,
       reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
-      ...(text && { text }),
     },
   });
 }
@@ -91,32 +90,6 @@ export function timeseries({ named = [], bounds = [], stacked = false, min = 0, 
         ...(table && { sortBy: 'Last *', sortDesc: true, width: 420 }),
       },
       tooltip: { mode: 'multi', sort: 'desc' },
-    },
-  });
-}
-
-/** Bars, the longest first, now. */
-export function bars({ max = 1, thresholds, colour, ...rest }) {
-  return panel('bargauge', {
-    ...rest,
-    instant: true,
-    defaults: {
-      min: 0,
-      ...(max !== null && { max }),
-      ...(rest.decimals !== undefined && { decimals: rest.decimals }),
-      color: colour ? { mode: 'fixed', fixedColor: COLOURS[colour] } : { mode: 'thresholds' },
-      thresholds: thresholds ?? steps(COLOURS.Used),
-    },
-    options: {
-      displayMode: 'basic',
-      orientation: 'horizontal',
-      valueMode: 'color',
-      namePlacement: 'left',
-      showUnfilled: true,
-      sizing: 'auto',
-      minVizHeight: 16,
-      minVizWidth: 8,
-      reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
     },
   });
 }

@@ -8,7 +8,7 @@ const used = (state) =>
   + `plimsoll_volume_state{state="${state}", ${ROLE}} == 1)`;
 const finished = (state) => `sum(plimsoll_finished_sandbox_used_bytes{state="${state}", ${FRAMEWORK}})`;
 const bytes = (title, about, expr) =>
-  stat({ title, about, width: 4, unit: 'bytes', spark: true, thresholds: steps(PLAIN, [1, LOOK]), expr: `${expr} or vector(0)` });
+  stat({ title, about, width: 4, unit: 'bytes', thresholds: steps(PLAIN, [1, LOOK]), expr: `${expr} or vector(0)` });
 const volume = (metric, more = '') => `max by (${VOLUME}${more}) (plimsoll_volume_${metric}{source!="other", ${ROLE}})`;
 const age = (metric) => `time() - ${volume(metric)}`;
 const of = (states) => [VOLUME, `plimsoll_volume_state{state=~"${states}", ${ROLE}} == 1`];
@@ -31,8 +31,8 @@ export default dashboard({
           + 'never remove them.', finished('leaked')),
         bytes('Abandoned', 'Bytes of sandboxes below a former agent id.', finished('abandoned')),
         stat({ title: 'Awaiting removal', about: 'Bytes of finished sandboxes that wait for the agent\'s garbage collection.', width: 4,
-          unit: 'bytes', spark: true, expr: `${finished('awaiting_gc')} or vector(0)` }),
-        stat({ title: 'Idle', about: 'Bytes of volumes that are known and have no holder.', width: 4, unit: 'bytes', spark: true,
+          unit: 'bytes', expr: `${finished('awaiting_gc')} or vector(0)` }),
+        stat({ title: 'Idle', about: 'Bytes of volumes that are known and have no holder.', width: 4, unit: 'bytes',
           expr: `${used('idle')} or vector(0)` }),
       ],
       [

@@ -7,8 +7,8 @@ const CHOSEN = `${ROLE}, volume=~"$volume"`;
 const one = (metric) => `plimsoll_volume_${metric}{${CHOSEN}}`;
 const sum = (metric) => `sum(${one(metric)})`;
 const io = (metric) => `sum(rate(plimsoll_volume_io_${metric}_total{${CHOSEN}}[$__rate_interval]))`;
-const KEYS = [['cluster'], ['job'], ['instance', 'Host', { width: 180 }], ['source'], ['role', 'Role', { width: 190 }],
-  ['volume', 'Volume', { width: 190 }], ['disk', 'Disk', { width: 190 }]];
+const keys = (role, disk) => [['cluster'], ['job'], ['source'], ['instance', 'Host', { width: 190 }],
+  ['role', role, { width: 180 }], ['volume', 'Volume', { width: 180 }], ['disk', disk]];
 const facts = (labels) => `max by (${VOLUME}, ${labels}) (${one('info')})`;
 
 export default dashboard({
@@ -18,9 +18,9 @@ export default dashboard({
   rows: [
     row('How full is it, and when is it full?',
       [
-        stat({ title: 'Load', about: 'Bytes used of the quota.', width: 3, unit: 'percentunit', decimals: 0, spark: true,
+        stat({ title: 'Load', about: 'Bytes used of the quota.', width: 3, unit: 'percentunit', decimals: 0,
           thresholds: LOAD, none: 'no quota', expr: `${sum('used_bytes')} / ${sum('quota_bytes')}` }),
-        stat({ title: 'Used', about: 'Bytes allocated to the volume.', width: 3, unit: 'bytes', spark: true,
+        stat({ title: 'Used', about: 'Bytes allocated to the volume.', width: 3, unit: 'bytes',
           none: 'not measured', expr: sum('used_bytes') }),
         stat({ title: 'Free to write', about: 'Bytes that can still be written before the quota is reached (where something '
           + 'enforces it) or the filesystem is full.', width: 3, unit: 'bytes', none: 'not known', expr: sum('available_bytes') }),
@@ -55,7 +55,7 @@ export default dashboard({
       [table({
         title: 'Holders', about: 'Live tasks and containers that use the volume, and where each has it mounted.',
         width: 16, height: 7,
-        keys: [['cluster'], ['job'], ['source'], ['disk'], ['framework'], ['executor'], ['instance', 'Host', { width: 170 }],
+        keys: [['cluster'], ['job'], ['source'], ['role'], ['disk'], ['framework'], ['executor'], ['instance', 'Host', { width: 170 }],
           ['volume', 'Volume', { width: 150 }], ['framework_name', 'Framework', { width: 160 }], ['task', 'Task'],
           ['container'], ['container_path', 'Mounted as', { width: 140 }], ['read_only', 'Read only', { width: 100 }]],
         columns: [{ expr: `max by (${VOLUME}, framework, framework_name, executor, task, container, container_path, `
@@ -95,7 +95,7 @@ export default dashboard({
       [table({
         title: 'Place', about: 'Path, disk and device of the volume. Sharing says whether anything else that is known lies '
           + 'on its device.',
-        width: 24, height: 6, keys: KEYS,
+        width: 24, height: 6, keys: keys(),
         columns: [
           { title: 'Path', label: 'path' },
           { title: 'Disk type', label: 'disk_type', width: 110 },
@@ -108,12 +108,12 @@ export default dashboard({
       })],
       [table({
         title: 'Measurement', about: 'How its bytes are known, how old and how exact they are, and what happens past the quota.',
-        width: 24, height: 6, keys: KEYS,
+        width: 24, height: 6, keys: keys('Role', 'Disk'),
         columns: [
           { title: 'Enforcement', label: 'enforcement', width: 130 },
           { title: 'Method', label: 'method', width: 130 },
           { title: 'Reservation', label: 'reservation', width: 130 },
-          { title: 'Principal', label: 'principal' },
+          { title: 'Principal', label: 'principal', width: 150 },
           { title: 'May be off by', unit: 'bytes', width: 130, expr: `max by (${VOLUME}) (${one('error_bound_bytes')})` },
           { title: 'Age', unit: 's', decimals: 0, width: 100,
             expr: `time() - max by (${VOLUME}) (${one('measured_timestamp_seconds')})` },

@@ -1,17 +1,24 @@
 // Chromium, without a window and without any other host to talk to.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import puppeteer from 'puppeteer-core';
 
 export const WIDTH = 1600;
 
+/** The browser's path: puppeteer does not look for it. */
+function chromium() {
+  const found = process.env.PATH.split(':').map((folder) => path.join(folder, 'chromium')).find(existsSync);
+  if (!found) throw new Error('chromium is not in PATH: scripts/test installs it');
+  return found;
+}
+
 /** Starts it; `show` renders one address and returns its report. */
-export async function startBrowser({ executable = 'chromium' } = {}) {
+export async function startBrowser() {
   const profile = mkdtempSync(path.join(os.tmpdir(), 'plimsoll-browser-'));
   const browser = await puppeteer.launch({
-    executablePath: executable,
+    executablePath: chromium(),
     userDataDir: profile,
     pipe: true,
     timeout: 120_000,
@@ -47,7 +54,8 @@ async function show(browser, url, { image, height } = {}) {
   const report = await page.evaluate('window.report');
   if (image) {
     const clip = { x: 0, y: 0, width: WIDTH, height: height ?? Math.ceil(report.height) };
-    await page.screenshot({ path: image, clip });
+    // Or the page is laid out anew for the picture, and what is drawn late is not on it.
+    await page.screenshot({ path: image, clip, captureBeyondViewport: false });
   }
   await page.close();
   return { ...report, outside: [...outside], thrown };

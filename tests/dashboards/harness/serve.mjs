@@ -12,6 +12,10 @@ const TYPES = {
   '.woff2': 'font/woff2',
 };
 
+// Asked for by Chromium on its own, and what only a Grafana server has: its fonts (the page brings
+// them) and an icon of the time picker.
+const ELSEWHERE = /^\/favicon\.ico$|^\/public\/fonts\/|\/angle-double-left\.svg$/;
+
 /** Starts it. `dashboards` gives the JSON of a name; `missing` takes down what was asked for in vain. */
 export async function serve({ prometheus, dashboards, missing }) {
   const server = http.createServer(async (request, response) => {
@@ -25,8 +29,7 @@ export async function serve({ prometheus, dashboards, missing }) {
       ? path.join(TESTS, 'node_modules/@grafana/ui/dist/public/img/icons', path.normalize(pathname.slice(ICONS.length)))
       : path.join(TESTS, 'dist', path.normalize(pathname === '/' ? '/index.html' : pathname));
     if (!existsSync(file)) {
-      // Chromium asks for one on its own.
-      if (pathname !== '/favicon.ico') missing.add(pathname);
+            if (!ELSEWHERE.test(pathname)) missing.add(pathname);
       response.writeHead(404);
       return response.end();
     }

@@ -11,11 +11,12 @@ import { endAll, freePort, json, start, until } from './processes.mjs';
 /** Seconds between scrapes. */
 export const SCRAPE = 3;
 export const HOSTS = { demo: 'agent1.example:10061', counting: 'docker1.example:10061' };
-const GROWING = { role: 'shop', name: 'orders-db', quota: 64 * MIB, used: 40 * MIB };
+// 20 MiB in six hours, and 8 MiB left: full in less than three.
+const GROWING = { role: 'shop', name: 'orders-db', quota: 56 * MIB, before: 28 * MIB, used: 48 * MIB, hours: 6 };
 
 /** Starts everything; `rules` are files of recording and alert rules. */
 export async function startScene({ plimsoll, rules = [] }) {
-  const home = mkdtempSync(path.join(os.tmpdir(), 'plimsoll-dashboards-'));
+  const home = mkdtempSync(path.join(os.tmpdir(), 'plimsoll-'));
   const stops = [endAll];
   const stop = async () => {
     for (const one of stops) await one();
@@ -24,8 +25,8 @@ export async function startScene({ plimsoll, rules = [] }) {
   try {
     const demo = await daemon('plimsoll demo', plimsoll, ['demo', '--directory', home]);
     const host = path.join(home, 'host');
-    const config = prepare(host);
-    const counting = countingHost(host);
+    const { config, open } = prepare(host);
+    const counting = countingHost(host, open);
     stops.push(() => counting.stop());
     const second = await daemon('plimsoll serve', plimsoll, [
       'serve', '--config.file', config, '--path.procfs', path.join(host, 'proc'), '--path.sysfs', path.join(host, 'sys'),
@@ -53,20 +54,21 @@ function prepare(host) {
   const archive = path.join(host, NFS[1].at, 'backups');
   for (const one of [grown, archive, path.join(data, 'uploads')]) mkdirSync(one, { recursive: true });
   // Random, so that no filesystem makes less of it.
-  writeFileSync(path.join(grown, 'table.ibd'), randomBytes(GROWING.used));
+  const open = path.join(grown, 'table.ibd');
+  writeFileSync(open, randomBytes(GROWING.used));
   writeFileSync(path.join(data, 'uploads', 'picture'), randomBytes(3 * MIB));
   const state = path.join(host, 'state');
   mkdirSync(state, { recursive: true });
   const key = { source: 'directories', role: GROWING.role, volume: GROWING.name, disk: 'DIRECTORY' };
   writeState(path.join(state, 'state'), [
-    { key, from: 8 * MIB, to: GROWING.used, hours: 6, limit: GROWING.quota, method: 'walk' },
+    { key, from: GROWING.before, to: GROWING.used, hours: GROWING.hours, limit: GROWING.quota, method: 'walk' },
   ]);
   const config = path.join(host, 'plimsoll.yml');
   writeFileSync(config, `
 mesos: {enabled: false}
 docker: {enabled: false}
 directories:
-- {path: ${grown}, name: ${GROWING.name}, role: ${GROWING.role}, owner: shop-team, quota: 64MiB}
+- {path: ${grown}, name: ${GROWING.name}, role: ${GROWING.role}, owner: shop-team, quota: 56MiB}
 - {path: ${path.join(data, 'uploads')}, name: uploads, role: shop, quota: 3MiB}
 - {path: ${archive}, name: backups, role: backup}
 usage: {max_age: 5s, cpu_budget: 0.2}
@@ -74,7 +76,7 @@ io: {enabled: true, interval: 1s}
 network: {interval: 1s}
 storage: {enabled: true, path: ${state}}
 `);
-  return config;
+  return { config, open };
 }
 
 async function startPrometheus(home, daemons, rules) {

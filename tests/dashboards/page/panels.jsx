@@ -5,58 +5,37 @@ import { setPluginImportUtils } from '@grafana/runtime';
 import * as UI from '@grafana/ui';
 import { TableNG } from '@grafana/ui/unstable';
 
-const single = (renderValue, { autoGrid, orientation }) => (panel) => {
+const Stat = ({ data, fieldConfig, height, options, renderCounter, replaceVariables, timeZone, width }) => {
   const theme = UI.useTheme2();
-  const { options } = panel;
   const values = () => D.getFieldDisplayValues({
-    fieldConfig: panel.fieldConfig,
-    reduceOptions: { calcs: ['lastNotNull'], ...options.reduceOptions },
-    replaceVariables: panel.replaceVariables,
-    theme,
-    data: panel.data.series,
-    sparkline: options.graphMode === 'area',
-    timeZone: panel.timeZone,
+    fieldConfig, replaceVariables, theme, timeZone,
+    reduceOptions: options.reduceOptions, data: data.series, sparkline: options.graphMode === 'area',
   });
   return (
     <UI.VizRepeater
-      getValues={values}
-      getAlignmentFactors={D.getDisplayValueAlignmentFactors}
-      width={panel.width}
-      height={panel.height}
-      source={panel.data}
-      itemSpacing={3}
-      minVizHeight={options.minVizHeight}
-      renderCounter={panel.renderCounter}
-      autoGrid={autoGrid}
-      orientation={options.orientation ?? orientation}
-      renderValue={(shown) => renderValue({ ...shown, options, theme })}
+      getValues={values} getAlignmentFactors={D.getDisplayValueAlignmentFactors} width={width} height={height}
+      source={data} itemSpacing={3} renderCounter={renderCounter} autoGrid orientation={options.orientation}
+      renderValue={({ value, ...place }) => (
+        <UI.BigValue
+          value={value.display} sparkline={value.sparkline} text={options.text} colorMode={options.colorMode}
+          graphMode={options.graphMode} justifyMode={options.justifyMode} textMode={options.textMode}
+          theme={theme} {...place}
+        />
+      )}
     />
   );
 };
 
-const Stat = single(({ value, count, options, ...rest }) => (
-  <UI.BigValue
-    value={value.display} sparkline={value.sparkline} count={count} text={options.text}
-    colorMode={options.colorMode} graphMode={options.graphMode} justifyMode={options.justifyMode}
-    textMode={options.textMode} {...rest}
-  />
-), { autoGrid: true, orientation: 'auto' });
-
-const Bars = single(({ value, options, ...rest }) => (
-  <UI.BarGauge
-    value={value.display} field={value.field} text={options.text} displayMode={options.displayMode}
-    display={value.view?.getFieldDisplayProcessor(value.colIndex)} itemSpacing={8} lcdCellWidth={12}
-    valueDisplayMode={options.valueMode} namePlacement={options.namePlacement}
-    showUnfilled={options.showUnfilled} {...rest}
-  />
-), { autoGrid: false, orientation: 'horizontal' });
-
-const TimeSeries = ({ data, width, height, timeRange, timeZone, options }) => (
-  <UI.TimeSeries
-    frames={data.series} structureRev={data.structureRev} width={width} height={height}
-    timeRange={timeRange} timeZone={timeZone} legend={options.legend} options={options}
-  />
-);
+const TimeSeries = ({ data, width, height, timeRange, timeZone, options }) => {
+  // Colours go by the name, which has to be known before the first line is drawn.
+  D.cacheFieldDisplayNames(data.series);
+  return (
+    <UI.TimeSeries
+      frames={data.series} structureRev={data.structureRev} width={width} height={height}
+      timeRange={timeRange} timeZone={timeZone} legend={options.legend} options={options}
+    />
+  );
+};
 
 const Table = ({ data, width, height, timeRange, fieldConfig, options }) => {
   D.cacheFieldDisplayNames(data.series);
@@ -91,13 +70,12 @@ const CUSTOM = {
     hidden: undefined, hideFrom: undefined, filterable: undefined,
   },
   stat: {},
-  bargauge: {},
 };
 
 /** Registers the kinds of panels; of any other kind a dashboard asks in vain. */
 export function registerPanels() {
   const plugins = {};
-  for (const [id, Panel] of Object.entries({ stat: Stat, bargauge: Bars, timeseries: TimeSeries, table: Table })) {
+  for (const [id, Panel] of Object.entries({ stat: Stat, timeseries: TimeSeries, table: Table })) {
     const plugin = new D.PanelPlugin(orNoData(Panel)).useFieldConfig({
       useCustomConfig: (builder) => {
         for (const [key, defaultValue] of Object.entries(CUSTOM[id])) {

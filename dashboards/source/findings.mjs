@@ -18,11 +18,12 @@ export const severity = (name, width) =>
   });
 
 // The labels that name a subject, in one; those that do not apply are empty.
-const SUBJECT = ['role', 'volume', 'disk', 'executor', 'mount_point', 'server', 'export', 'reservation', 'collector', 'subject'];
+const SUBJECT = ['role', 'volume', 'disk', 'framework', 'executor', 'mount_point', 'server', 'export', 'reservation', 'collector', 'subject'];
 const ranked = Object.entries(SEVERITIES)
   .map(([rank, name]) => `${rank} * plimsoll_finding{severity="${name}"}`)
   .join(' or ');
-const named = `label_join(topk(100, ${ranked}), "what", " ", ${SUBJECT.map((label) => `"${label}"`).join(', ')})`;
+const joined = `label_join(topk(100, ${ranked}), "what", " ", ${SUBJECT.map((label) => `"${label}"`).join(', ')})`;
+const named = `label_replace(${joined}, "what", "$1", "what", " *(.*?) *")`;
 
 /** The list of findings, the gravest first. `host` shows which host each is on. */
 export const findings = ({ width, height, host = true }) =>
@@ -33,7 +34,7 @@ export const findings = ({ width, height, host = true }) =>
     width,
     height,
     keys: [
-      ['cluster'], ['job'], ['framework'], ['container'],
+      ['cluster'], ['job'], ['container'],
       ['kind', 'Kind', { width: 260 }],
       ['instance', host && 'Host', { width: 200 }],
       ['what', 'Subject'],
@@ -44,7 +45,7 @@ export const findings = ({ width, height, host = true }) =>
       width: 100,
       align: 'left',
       unit: 'none',
-      expr: `max by (cluster, job, instance, kind, framework, container, what) (${named})`,
+      expr: `max by (cluster, job, instance, kind, container, what) (${named})`,
       thresholds: steps(COLOURS.Info, [2, LOOK], [3, COLOURS.Critical]),
       values: Object.fromEntries(Object.entries(SEVERITIES).map(([rank, text], index) => [
         rank, { text, index, color: [COLOURS.Info, LOOK, COLOURS.Critical][Number(rank) - 1] },

@@ -86,11 +86,11 @@ export default dashboard({
         title: 'Volumes', about: 'Every volume of the host. Load is what it holds of its quota; enforcement is what '
           + 'happens past that.',
         width: 24, height: 10,
-        keys: [['cluster'], ['job'], ['source'], ['instance'], ['role', 'Role', { width: 180 }],
-          ['volume', 'Volume', { width: 180 }], ['disk', 'Disk']],
+        keys: [['cluster'], ['job'], ['source'], ['instance'], ['role', 'Role', { width: 165 }],
+          ['volume', 'Volume', { width: 150 }], ['disk', 'Disk']],
         columns: [
           { title: 'State', label: 'state', width: 105, values: named(VOLUME_STATES) },
-          { title: 'Load', unit: 'percentunit', decimals: 0, width: 180, gauge: true, thresholds: LOAD,
+          { title: 'Load', unit: 'percentunit', decimals: 0, width: 160, gauge: true, thresholds: LOAD,
             expr: `${volume('used_bytes')} / (${volume('quota_bytes')} > 0)` },
           { title: 'Used', unit: 'bytes', width: 100, expr: volume('used_bytes') },
           { title: 'Quota', unit: 'bytes', width: 100, expr: volume('quota_bytes') },
@@ -114,7 +114,7 @@ export default dashboard({
           }],
         }),
         timeseries({
-          title: 'Growth of volumes', about: 'Robust rate of growth of the ten volumes that grow fastest now. A volume '
+          title: 'Growth of volumes', none: 'Not enough was seen yet', about: 'Robust rate of growth of the ten volumes that grow fastest now. A volume '
             + 'is shown once enough was seen of it.',
           width: 12, unit: 'binBps', min: null,
           queries: [{

@@ -72,9 +72,9 @@ export default dashboard({
       })],
       [
         over('Share of time a container\'s reads stood at a limit: the ten most held back now.', 'Reads held back',
-          largest('read_throttled_seconds'), { unit: 'percentunit', max: 1 }),
+          largest('read_throttled_seconds'), { unit: 'percentunit', max: 1, none: 'No limit of reads' }),
         over('Share of time a container\'s writes stood at a limit: the ten most held back now.', 'Writes held back',
-          largest('write_throttled_seconds'), { unit: 'percentunit', max: 1 }),
+          largest('write_throttled_seconds'), { unit: 'percentunit', max: 1, none: 'No limit of writes' }),
       ]),
     row('Who moves the bytes?',
       [
@@ -98,19 +98,19 @@ export default dashboard({
           'All tasks wait', '', { width: 8, unit: 'percentunit', max: 1, queries: [{
             expr: largest('pressure_full_seconds', 'instance, who'), legend: '{{who}}, {{instance}}' }] }),
         over('Threads of the container that wait for block I/O at a time, on average. Only where the kernel\'s delay accounting '
-          + 'is on.', 'Threads that wait', '', { width: 8, unit: 'none', queries: [{
+          + 'is on.', 'Threads that wait', '', { width: 8, unit: 'none', soft: 1, none: 'Not counted here', queries: [{
             expr: largest('delay_seconds', 'instance, who'), legend: '{{who}}, {{instance}}' }] }),
       ]),
     row('How busy are the devices that belong to one volume?',
       [
         timeseries({
-          title: 'Busy', about: 'Share of time in which the volume\'s own device had something to do: the ten busiest now.',
+          title: 'Busy', none: 'No volume has a device of its own', about: 'Share of time in which the volume\'s own device had something to do: the ten busiest now.',
           width: 12, height: 8, unit: 'percentunit', max: 1,
           queries: [{ expr: largestNow(10, (at) =>
             `sum by (role, volume) (rate(plimsoll_volume_io_time_seconds_total{}${WINDOW}${at}))`), legend: '{{role}} / {{volume}}' }],
         }),
         timeseries({
-          title: 'Time a write takes', about: 'Mean seconds of a write on the volume\'s own device: the ten slowest now.',
+          title: 'Time a write takes', none: 'No volume has a device of its own', about: 'Mean seconds of a write on the volume\'s own device: the ten slowest now.',
           width: 12, height: 8, unit: 's',
           queries: [{ expr: largestNow(10, (at) => mean('write', at)), legend: '{{role}} / {{volume}}' }],
         }),

@@ -14,7 +14,7 @@ const mean = (what, at = '') =>
   `${rate(`operation_${what}_seconds`, work, at)} / (${rate('operations', work, at)} > 0)`;
 const all = (metric, more = '') => `sum(rate(plimsoll_network_filesystem_${metric}_total{${SERVER}${more}}${WINDOW}))`;
 const slowest = (what) => [{ expr: largestNow(10, (at) => mean(what, at)), legend: LEGEND }];
-const MOUNT = [['cluster'], ['job'], ['instance', 'Host', { width: 170 }], ['server', 'Server', { width: 130 }], ['export', 'Export', { width: 160 }],
+const MOUNT = [['cluster'], ['job'], ['instance', 'Host', { width: 170 }], ['server', 'Server', { width: 110 }], ['export', 'Export', { width: 130 }],
   ['mount_point', 'Mounted at']];
 
 export default dashboard({
@@ -44,18 +44,18 @@ export default dashboard({
         title: 'Network filesystems', about: 'One row per superblock: mounts that share their counters are one.', width: 24, height: 7,
         keys: MOUNT,
         columns: [
-          { title: 'Type', label: 'fstype', width: 90 },
+          { title: 'Type', label: 'fstype', width: 70 },
           { title: 'Version', label: 'version', width: 80 },
           { title: 'Answers', unit: 'none', width: 90, expr: one('responsive'), thresholds: steps(WRONG, [1, WELL]),
             values: { 0: { text: 'no', index: 0, color: WRONG }, 1: { text: 'yes', index: 1, color: WELL } } },
-          { title: 'A request takes', unit: 's', width: 150, expr: mean('execute') },
+          { title: 'Mean request', unit: 's', width: 130, expr: mean('execute') },
           { title: 'Requests', unit: 'reqps', width: 110, expr: rate('operations', work) },
           { title: 'Read', unit: 'binBps', width: 110, expr: rate('read_bytes') },
           { title: 'Written', unit: 'binBps', width: 110, expr: rate('written_bytes') },
           { title: 'Volumes', unit: 'none', width: 85, expr: `count by (${NETWORK}) (plimsoll_network_filesystem_volume_info{${SERVER}})` },
           { expr: one('info', ', fstype, version') },
         ],
-        sort: 'A request takes', links: { Host: HOST_LINK },
+        sort: 'Mean request', links: { Host: HOST_LINK },
       })]),
     row('Where does the time go?',
       [
@@ -86,7 +86,7 @@ export default dashboard({
             { expr: all('errors'), legend: 'Failed' },
           ] }),
         timeseries({ title: 'Connections made', about: 'Connections the NFS client made to each server, a second. Above 0 for long: '
-          + 'connections break.', width: 12, unit: 'cps', queries: [{
+          + 'connections break.', width: 12, unit: 'cps', soft: 1, queries: [{
             expr: `sum by (instance, address) (rate(plimsoll_network_transport_connects_total{}${WINDOW}))`,
             legend: '{{address}}, {{instance}}' }] }),
       ]),

@@ -1,17 +1,18 @@
 // The kinds of panels. Each is given its place and its number by `dashboard.mjs`.
 
-import { bind } from './query.mjs';
+import { bind, bindRecorded } from './query.mjs';
 import { PLAIN, coloured, steps } from './style.mjs';
 
 const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
 const letter = (index) => String.fromCharCode(65 + index);
 
+/** A query is an expression, its legend, and whether it asks for `recorded` series. */
 function target(query, index, more) {
-  const { expr, legend = '__auto' } = typeof query === 'string' ? { expr: query } : query;
+  const { expr, legend = '__auto', recorded = false } = typeof query === 'string' ? { expr: query } : query;
   return {
     datasource: DATASOURCE,
     editorMode: 'code',
-    expr: bind(expr),
+    expr: (recorded ? bindRecorded : bind)(expr),
     legendFormat: legend,
     refId: letter(index),
     ...more,
@@ -59,8 +60,11 @@ export function stat({ thresholds, decimals, none, ...rest }) {
   });
 }
 
-/** Values over time. `named` are series with a colour of their own, `bounds` are drawn dashed. */
-export function timeseries({ named = [], bounds = [], stacked = false, min = 0, max, axis, table, ...rest }) {
+/**
+ * Values over time. `named` are series with a colour of their own, `bounds` are drawn dashed; `soft`
+ * is how far the axis goes at least, `none` what is shown where there is nothing.
+ */
+export function timeseries({ named = [], bounds = [], stacked = false, min = 0, max, soft, none, ...rest }) {
   return panel('timeseries', {
     ...rest,
     defaults: {
@@ -68,6 +72,7 @@ export function timeseries({ named = [], bounds = [], stacked = false, min = 0, 
       ...(min !== null && { min }),
       ...(max !== undefined && { max }),
       ...(rest.decimals !== undefined && { decimals: rest.decimals }),
+      ...(none !== undefined && { noValue: none }),
       custom: {
         drawStyle: 'line',
         lineInterpolation: 'linear',
@@ -77,18 +82,12 @@ export function timeseries({ named = [], bounds = [], stacked = false, min = 0, 
         spanNulls: false,
         stacking: { mode: stacked ? 'normal' : 'none', group: 'A' },
         axisPlacement: 'auto',
-        ...(axis && { axisLabel: axis }),
+        ...(soft !== undefined && { axisSoftMax: soft }),
       },
     },
     overrides: [...coloured(...named), ...bounds],
     options: {
-      legend: {
-        showLegend: true,
-        displayMode: table ? 'table' : 'list',
-        placement: table ? 'right' : 'bottom',
-        calcs: table ?? [],
-        ...(table && { sortBy: 'Last *', sortDesc: true, width: 420 }),
-      },
+      legend: { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] },
       tooltip: { mode: 'multi', sort: 'desc' },
     },
   });
@@ -155,7 +154,8 @@ function ordered(visible) {
 function override(column, links) {
   const properties = [];
   const set = (id, value) => value !== undefined && properties.push({ id, value });
-  if (column.expr) set('unit', column.unit);
+  // Or a version and a blank would be shown as numbers.
+  set('unit', column.expr ? column.unit : 'string');
   set('decimals', column.decimals);
   set('custom.width', column.width);
   set('thresholds', column.thresholds);

@@ -13,6 +13,9 @@ export function bind(expression, targets = TARGETS) {
     .replace(/[{]\u0000[}]/g, `{${targets}}`);
 }
 
+/** The same of what the recording rules summed up over hosts: it has no instance. */
+export const bindRecorded = (expression) => bind(expression, 'cluster=~"$cluster", job=~"$job"');
+
 /**
  * Over time the `count` series that are largest now: `topk` alone would pick others at each step.
  * `series` makes the expression from what stands after each selector.

@@ -44,7 +44,7 @@ export default dashboard({
               decimals: 0, thresholds: steps(PLAIN, [1, LOOK]) },
           ],
           sort: 'Errors', links: { Host: HOST_LINK } }),
-        timeseries({ title: 'Errors by reason', about: 'Things that could not be read, a second, by collector and reason.', width: 10,
+        timeseries({ title: 'Errors by reason', none: 'No errors', about: 'Things that could not be read, a second, by collector and reason.', width: 10,
           height: 9, unit: 'cps', queries: perSecond('plimsoll_source_errors_total', { by: 'collector, reason' }) }),
       ]),
     row('How old are its values?',
@@ -53,9 +53,9 @@ export default dashboard({
           width: 8, unit: 's', queries: [{ legend: '{{instance}}',
             expr: 'time() - min by (instance) (plimsoll_snapshot_timestamp_seconds{}) and bottomk(10, min by (instance) '
               + '(plimsoll_snapshot_timestamp_seconds{} @ end()))' }] }),
-        timeseries({ title: 'Overdue', about: 'By how much the most overdue subject is past the greatest age asked for (usage.max_age).',
+        timeseries({ title: 'Overdue', soft: 60, about: 'By how much the most overdue subject is past the greatest age asked for (usage.max_age).',
           width: 8, unit: 's', queries: now('plimsoll_usage_debt_seconds', { agg: 'max' }) }),
-        timeseries({ title: 'Waiting to be measured', about: 'Subjects that wait to be measured.', width: 8, unit: 'none',
+        timeseries({ title: 'Waiting to be measured', soft: 1, about: 'Subjects that wait to be measured.', width: 8, unit: 'none',
           queries: now('plimsoll_usage_pending_subjects') }),
       ]),
     row('How exact are they?',
@@ -63,7 +63,7 @@ export default dashboard({
         timeseries({ title: 'Measurements by outcome', about: 'Measurements of one subject, a second: full passes, incremental ones, and '
           + 'the reasons of those that failed.', width: 12, unit: 'cps', stacked: true,
           queries: perSecond('plimsoll_usage_passes_total', { by: 'outcome' }) }),
-        timeseries({ title: 'Error bounds that were too small', about: 'Share of full passes that found the value before them further '
+        timeseries({ title: 'Error bounds that were too small', none: 'None was checked yet', about: 'Share of full passes that found the value before them further '
           + 'off than its published bound.', width: 12, unit: 'percentunit', queries: [{ legend: '{{instance}}',
             expr: `sum by (instance) (rate(plimsoll_usage_bound_exceeded_total{}${WINDOW})) / `
               + `(sum by (instance) (rate(plimsoll_usage_bound_checked_total{}${WINDOW})) > 0)` }] }),

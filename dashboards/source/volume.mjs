@@ -40,10 +40,10 @@ export default dashboard({
       [timeseries({
         title: 'Load line', about: 'Bytes used against the quota, and the most it was ever measured to hold. Added up '
           + 'where several volumes are chosen.',
-        width: 16, height: 10, unit: 'bytes', named: ['Used', 'Peak'], bounds: [bound('Quota')],
+        width: 16, height: 10, unit: 'bytes', named: ['Used'], bounds: [bound('Peak'), bound('Quota')],
         queries: [
-          { expr: sum('used_bytes'), legend: 'Used' },
           { expr: sum('peak_bytes'), legend: 'Peak' },
+          { expr: sum('used_bytes'), legend: 'Used' },
           { expr: sum('quota_bytes'), legend: 'Quota' },
         ],
       }),
@@ -72,18 +72,18 @@ export default dashboard({
     row('What does its I/O look like?',
       [
         timeseries({
-          title: 'Bytes moved', about: 'Read from and written to the device of the volume. Only where the volume has a '
+          title: 'Bytes moved', none: 'It has no device of its own', about: 'Read from and written to the device of the volume. Only where the volume has a '
             + 'device of its own: of a shared one nobody can say whose bytes they are.',
           width: 8, unit: 'binBps', named: ['Read', 'Written'],
           queries: [{ expr: io('read_bytes'), legend: 'Read' }, { expr: io('written_bytes'), legend: 'Written' }],
         }),
         timeseries({
-          title: 'Operations', about: 'Reads and writes of the volume\'s own device.', width: 8, unit: 'iops',
+          title: 'Operations', none: 'It has no device of its own', about: 'Reads and writes of the volume\'s own device.', width: 8, unit: 'iops',
           named: ['Read', 'Written'],
           queries: [{ expr: io('reads_completed'), legend: 'Read' }, { expr: io('writes_completed'), legend: 'Written' }],
         }),
         timeseries({
-          title: 'Time an operation takes', about: 'Mean seconds of a read and of a write on the volume\'s own device.',
+          title: 'Time an operation takes', none: 'It has no device of its own', about: 'Mean seconds of a read and of a write on the volume\'s own device.',
           width: 8, unit: 's', named: ['Read', 'Written'],
           queries: [
             { expr: `${io('read_time_seconds')} / (${io('reads_completed')} > 0)`, legend: 'Read' },
@@ -95,7 +95,7 @@ export default dashboard({
       [table({
         title: 'Place', about: 'Path, disk and device of the volume. Sharing says whether anything else that is known lies '
           + 'on its device.',
-        width: 24, height: 6, keys: keys(),
+        width: 24, height: 5, keys: keys(),
         columns: [
           { title: 'Path', label: 'path' },
           { title: 'Disk type', label: 'disk_type', width: 110 },
@@ -108,7 +108,7 @@ export default dashboard({
       })],
       [table({
         title: 'Measurement', about: 'How its bytes are known, how old and how exact they are, and what happens past the quota.',
-        width: 24, height: 6, keys: keys('Role', 'Disk'),
+        width: 24, height: 5, keys: keys('Role', 'Disk'),
         columns: [
           { title: 'Enforcement', label: 'enforcement', width: 130 },
           { title: 'Method', label: 'method', width: 130 },

@@ -1,6 +1,6 @@
 // Renders every dashboard in Chromium, from what the daemon really serves, and judges what is shown.
 //
-// node run.mjs [NAME…]     only these dashboards (fleet, host, …); no faults are planted then
+// node run.mjs [NAME…]     only these views of expected.mjs (fleet, host, …); no faults are planted then
 //   PLIMSOLL   the program (target/debug/plimsoll)
 //   SAMPLES    seconds of samples before the first look (60)
 //   RANGE      how far back dashboards look (2m)
@@ -10,7 +10,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { DASHBOARDS } from './expected.mjs';
+import { VIEWS } from './expected.mjs';
 import { startBrowser } from './harness/browser.mjs';
 import { problems } from './harness/problems.mjs';
 import { serve } from './harness/serve.mjs';
@@ -23,7 +23,8 @@ const ROOT = new URL('../../', import.meta.url);
 const { PLIMSOLL = fileURLToPath(new URL('target/debug/plimsoll', ROOT)), SAMPLES = '60', RANGE = '2m', SHOTS, TELL } = process.env;
 const chosen = process.argv.slice(2);
 const read = (name) => JSON.parse(readFileSync(new URL(`dashboards/${name}.json`, ROOT), 'utf8'));
-const dashboards = Object.fromEntries(Object.keys(DASHBOARDS).map((name) => [name, read(name)]));
+const names = [...new Set(Object.values(VIEWS).map(({ dashboard }) => dashboard))];
+const dashboards = Object.fromEntries(names.map((name) => [name, read(name)]));
 
 let failed = 0;
 function tell(what, found) {
@@ -67,16 +68,17 @@ async function look(browse) {
     return browse(`dashboard=${address}&scrape=${SCRAPE}&from=now-${RANGE}&to=now&${query}`, image);
   };
   if (SHOTS) mkdirSync(SHOTS, { recursive: true });
-  for (const name of chosen.length > 0 ? chosen : Object.keys(dashboards)) {
-    const report = await show(name, DASHBOARDS[name], SHOTS && path.join(SHOTS, `${name}.png`));
-    tell(name, problems(dashboards[name], report, DASHBOARDS[name]));
+  for (const [name, view] of Object.entries(VIEWS)) {
+    if (chosen.length > 0 && !chosen.includes(name)) continue;
+    const report = await show(view.dashboard, view, SHOTS && path.join(SHOTS, `${name.replaceAll(' ', '-')}.png`));
+    tell(name, problems(dashboards[view.dashboard], report, view));
     if (TELL) console.log(JSON.stringify(report, null, 1));
   }
   for (const [name, { of, plant, sees }] of chosen.length > 0 ? [] : Object.entries(MUTANTS)) {
-    const mutant = structuredClone(dashboards[of]);
+    const mutant = structuredClone(dashboards[VIEWS[of].dashboard]);
     plant(mutant);
     mutants.set(name, mutant);
-    const found = problems(mutant, await show(name, DASHBOARDS[of]), DASHBOARDS[of]);
+    const found = problems(mutant, await show(name, VIEWS[of]), VIEWS[of]);
     tell(`planted: ${name}`, found.some((one) => sees.test(one)) ? [] : [`it is not seen, only: ${found.join('; ') || 'nothing'}`]);
   }
   tell('files of the page', [...missing].map((one) => `${one} is not there`));

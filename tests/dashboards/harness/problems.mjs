@@ -5,12 +5,9 @@ import { overlaps } from '../lint/layout.mjs';
 // A group of label_replace's regular expression is no variable.
 const UNRESOLVED = /\$(?!\d\b)|\[\[\w+\]\]/;
 
-/**
- * Sentences, none when all is well. `mayBeEmpty` has the panels for which the scene has no data: by
- * title `true`, or the names of the series or columns that are not there. `expected` has the texts
- * that panels must show.
- */
-export function problems(dashboard, report, { mayBeEmpty = {}, expected = {} } = {}) {
+/** Sentences, none when all is well. `view` says what is expected: see expected.mjs. */
+export function problems(dashboard, report, view) {
+  const { empty = {}, early = {}, expected = {} } = view;
   const found = [
     ...report.errors.map((error) => `page: ${error}`),
     ...report.thrown.map((error) => `page: ${error}`),
@@ -19,14 +16,14 @@ export function problems(dashboard, report, { mayBeEmpty = {}, expected = {} } =
   ];
   for (const panel of report.panels) {
     const source = dashboard.panels.find(({ id }) => panel.key === `panel-${id}`);
-    found.push(...ofPanel(panel, source, mayBeEmpty[panel.title]).map((problem) => `${panel.title}: ${problem}`));
+    found.push(...ofPanel(panel, source, empty[panel.title], early[panel.title]).map((problem) => `${panel.title}: ${problem}`));
     for (const one of expected[panel.title] ?? []) {
       const what = missing(panel, one);
       if (what) found.push(`${panel.title}: ${what}`);
     }
   }
   const titles = report.panels.map(({ title }) => title);
-  for (const title of [...Object.keys(mayBeEmpty), ...Object.keys(expected)]) {
+  for (const title of [empty, early, expected].flatMap(Object.keys)) {
     if (!titles.includes(title)) found.push(`no panel is called ${title}`);
   }
   for (const [name, { value, options }] of Object.entries(report.variables)) {
@@ -39,23 +36,23 @@ export function problems(dashboard, report, { mayBeEmpty = {}, expected = {} } =
 /** What a query's column or series is called. */
 function nameOf({ transformations = [], targets }, refId) {
   const renamed = transformations.find(({ id }) => id === 'organize')?.options.renameByName ?? {};
-  return renamed[`Value #${refId}`] ?? renamed.Value ?? targets.find((target) => target.refId === refId).legendFormat;
+  return renamed[`Value #${refId}`] ?? renamed.Value ?? (targets.find((target) => target.refId === refId).legendFormat || `query ${refId}`);
 }
 
-function ofPanel(panel, source, mayBeEmpty = []) {
+function ofPanel(panel, source, empty = [], early = []) {
   const found = [];
   const say = (list, words) => list.length > 0 && found.push(`${words}: ${list.join(', ')}`);
-  const all = mayBeEmpty === true;
-  const allowed = (name) => all || mayBeEmpty.includes(name);
+  const in_ = (list, name) => list === true || list.includes(name);
+  const allowed = (name) => in_(empty, name) || in_(early, name);
   if (panel.error) found.push(`error: ${panel.error}`);
-  if (panel.empty === '' && !all) found.push('no data');
-  if (panel.empty === undefined && all) found.push('has data: take it off the list of empty ones');
+  if (panel.empty !== undefined && empty !== true && early !== true) found.push('no data');
+  if (panel.empty === undefined && empty === true) found.push('has data: take it off the list of empty ones');
   for (const query of panel.queries) {
     const name = nameOf(source, query.refId);
     if (query.error) found.push(`query ${query.refId}: ${query.error}`);
     else if (UNRESOLVED.test(query.expr)) found.push(`query ${query.refId}: unresolved variable in ${query.expr}`);
-    else if (query.series === 0 && !panel.empty && !allowed(name)) found.push(`${name}: no series`);
-    else if (query.series > 0 && !all && mayBeEmpty.includes(name)) found.push(`${name}: has series: take it off the list of empty ones`);
+    else if (query.series === 0 && !allowed(name)) found.push(`${name}: no series`);
+    else if (query.series > 0 && empty !== true && empty.includes(name)) found.push(`${name}: has series: take it off the list of empty ones`);
     say(query.legendMissing ?? [], `query ${query.refId}: its series lack the legend's label`);
   }
   say(panel.unknownUnits, 'unknown unit');
@@ -77,15 +74,23 @@ function ofPanel(panel, source, mayBeEmpty = []) {
   return found;
 }
 
-/** What of an expectation `panel` does not show: a text, a pattern, or `[series, text or pattern]`. */
+/** What of an expectation `panel` does not show: a text, or `[series or column, value]`. */
 function missing(panel, expectation) {
-  const matches = (text, pattern) => (pattern instanceof RegExp ? pattern.test(text) : text === pattern);
-  if (Array.isArray(expectation)) {
-    const [name, pattern] = expectation;
-    const values = panel.values[name] ?? panel.columns[name];
-    if (!values) return `there is no ${name}, only ${panel.names.join(', ')}`;
-    return values.some((value) => matches(value, pattern)) ? undefined : `${name} is ${values.slice(-5).join(', ')}, not ${pattern}`;
+  if (!Array.isArray(expectation)) {
+    return panel.text.includes(expectation) ? undefined : `does not show ${expectation}: ${panel.text}`;
   }
-  const there = expectation instanceof RegExp ? expectation.test(panel.text) : panel.text.includes(expectation);
-  return there ? undefined : `does not show ${expectation}: ${panel.text}`;
+  const [name, wanted] = expectation;
+  const values = panel.values[name] ?? panel.columns[name];
+  if (!values) return `there is no ${name}, only ${panel.names.join(', ')}`;
+  const right = values.filter((value) => matches(value, wanted));
+  if (right.length === 0) return `${name} is ${values.slice(-5).join(', ')}, not ${wanted}`;
+  // What is no chart is there to be read.
+  const squeezed = (text) => text.replace(/\s/g, '');
+  const read = panel.type === 'timeseries' || right.some((value) => squeezed(panel.text).includes(squeezed(value)));
+  return read ? undefined : `${name} is ${right[0]}, but that is not shown: ${panel.text}`;
+}
+
+function matches(value, wanted) {
+  if (typeof wanted === 'function') return wanted(value);
+  return wanted instanceof RegExp ? wanted.test(value) : value === wanted;
 }

@@ -16,7 +16,7 @@ const GROWING = { role: 'shop', name: 'orders-db', quota: 56 * MIB, before: 28 *
 
 /** Starts everything; `rules` are files of recording and alert rules. */
 export async function startScene({ plimsoll, rules = [] }) {
-  const home = mkdtempSync(path.join(os.tmpdir(), 'plimsoll-'));
+  const home = mkdtempSync(path.join(os.tmpdir(), 'pl-'));
   const stops = [endAll];
   const stop = async () => {
     for (const one of stops) await one();

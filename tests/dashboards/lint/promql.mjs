@@ -90,7 +90,7 @@ export function groupings(expression) {
   return found;
 }
 
-/** Labels that `label_replace` makes. */
+/** Labels that `label_replace` and `label_join` make: what follows the vector. */
 function madeLabels(call) {
-  return /^label_(replace|join)/.test(call) ? [...call.matchAll(/\)?, "(\w+)", "\$1"/g)].map(([, label]) => label) : [];
+  return /^label_(replace|join)/.test(call) ? [...call.matchAll(/, "(\w+)", "(?:\$1| )"/g)].map(([, label]) => label) : [];
 }

@@ -2,7 +2,7 @@
 // compares what is used with Grafana's own list as well.
 
 export const UNITS = new Set([
-  'none', 'short', 'percent', 'percentunit',
+  'none', 'string', 'short', 'percent', 'percentunit',
   'bytes', 'decbytes', 'bits', 'binBps', 'Bps', 'bps', 'pps',
   's', 'ms', 'µs', 'ns', 'm', 'h', 'd', 'dtdurations', 'dthms', 'clocks',
   'cps', 'ops', 'reqps', 'rps', 'wps', 'iops', 'hertz',

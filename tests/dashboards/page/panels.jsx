@@ -27,8 +27,15 @@ const Stat = ({ data, fieldConfig, height, options, renderCounter, replaceVariab
 };
 
 const TimeSeries = ({ data, width, height, timeRange, timeZone, options }) => {
-  // Colours go by the name, which has to be known before the first line is drawn.
+  const theme = UI.useTheme2();
   D.cacheFieldDisplayNames(data.series);
+  // Lines are drawn after the series were joined, which forgets their names: the legend would have the
+  // colour of the name, and the line another.
+  for (const { fields } of data.series) {
+    for (const { config, ...field } of fields.filter((one) => one.type === 'number')) {
+      config.color = { mode: 'fixed', fixedColor: D.getFieldSeriesColor({ config, ...field }, theme).color };
+    }
+  }
   return (
     <UI.TimeSeries
       frames={data.series} structureRev={data.structureRev} width={width} height={height}

@@ -91,6 +91,8 @@ pub enum Command {
     Discover(DiscoverArgs),
     /// Print the reference of every metric
     Metrics(MetricsArgs),
+    /// Make the rules for Prometheus, with the thresholds of the configuration
+    Rules(RulesArgs),
 }
 
 /// Flags of `serve`.
@@ -225,6 +227,23 @@ pub enum CheckOutput {
     Json,
 }
 
+/// Flags of `rules`.
+#[derive(Clone, Debug, Group)]
+pub struct RulesArgs {
+    /// Make the recording rules of a fleet instead of the alert rules
+    #[arg(long)]
+    pub recording: bool,
+    /// Write the rules to this file, replaced whole, instead of printing them
+    #[arg(long = "output.file", alias = "output", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// Name of the job in Prometheus' configuration that scrapes Plimsoll
+    #[arg(long, value_name = "NAME", default_value = "plimsoll")]
+    pub job: String,
+    /// Where your people find docs/runbook.md; the section of an alert follows after #
+    #[arg(long = "runbook-url", value_name = "URL", default_value = "docs/runbook.md")]
+    pub runbook: String,
+}
+
 /// Flags of `metrics`.
 #[derive(Clone, Debug, Group)]
 pub struct MetricsArgs {
@@ -329,6 +348,17 @@ mod tests {
         for bad in ["0", "65", "-1", "many"] {
             refuse(&format!("plimsoll volumes --threads={bad}"));
         }
+    }
+
+    #[test]
+    fn rules_are_printed_for_the_usual_job() {
+        let args = parse("plimsoll rules");
+        let Command::Rules(rules) = args.command else { panic!("{args:?}") };
+        assert_eq!((rules.job.as_str(), rules.file, rules.recording), ("plimsoll", None, false));
+        let args = parse("plimsoll rules --recording --output r.yml --job storage");
+        let Command::Rules(rules) = args.command else { panic!("{args:?}") };
+        assert_eq!((rules.job.as_str(), rules.recording), ("storage", true));
+        assert_eq!(rules.file.as_deref(), Some(Path::new("r.yml")));
     }
 
     #[test]

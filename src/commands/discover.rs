@@ -1,7 +1,6 @@
 //! `plimsoll discover`: the agents of a cluster as Prometheus targets.
 
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -21,7 +20,7 @@ use crate::expose::http::{self, Chunks, Site};
 use crate::expose::service_discovery::{TargetOptions, Targets};
 
 use super::serve::{bind_all, serve_until_told};
-use super::{configuration, runtime};
+use super::{configuration, replace, runtime};
 
 const NOT_FOUND: &str =
     "Nothing is served here. There are:\n/targets\n/metrics\n/-/healthy\n/-/ready\n";
@@ -102,24 +101,6 @@ impl Work {
             tokio::time::sleep(self.args.interval).await;
         }
     }
-}
-
-/// Writes a file beside the old one and puts it in its place, so that nobody reads half of it.
-fn replace(file: &Path, text: &str) -> anyhow::Result<()> {
-    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || {
-        let mut new = tempfile::Builder::new().permissions(permissions()).tempfile_in(dir)?;
-        new.write_all(text.as_bytes())?;
-        new.persist(file).map_err(|error| error.error)?;
-        Ok::<_, std::io::Error>(())
-    };
-    write().with_context(|| format!("write {}", file.display()))
-}
-
-/// Prometheus runs as another user.
-fn permissions() -> std::fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::Permissions::from_mode(0o644)
 }
 
 /// What is served.

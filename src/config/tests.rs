@@ -442,6 +442,21 @@ fn directories_are_no_files() {
 }
 
 #[test]
+fn two_directories_of_one_role_have_two_names() {
+    let check = |second: &str| {
+        let text = format!(
+            "directories:\n- {{path: /a, name: data, role: db}}\n- {{path: /b, {second}}}\n"
+        );
+        Config::parse(&text, Path::new("plimsoll.yml")).unwrap().validate(4)
+    };
+    for second in ["name: data, role: web", "name: other, role: db", "role: db"] {
+        check(second).unwrap();
+    }
+    let reason = "\"/a\" and \"/b\" have the same role and the name \"data\"";
+    assert_eq!(check("name: data, role: db").unwrap_err().reason, reason);
+}
+
+#[test]
 fn parse_names_the_path_it_was_given() {
     let error = Config::parse("nope: 1\n", Path::new("/etc/a\nb.yml")).unwrap_err().to_string();
     assert!(error.starts_with("/etc/a\\nb.yml:1:1: unknown key \"nope\""), "{error}");

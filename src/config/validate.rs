@@ -1,5 +1,6 @@
 //! What no single value can tell: ranges, and keys that exclude or need each other.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ impl Config {
         self.mesos.validate()?;
         self.docker.validate()?;
         self.directories.iter().try_for_each(DirectoryConfig::validate)?;
+        self.validate_names()?;
         within("discovery.interval", self.discovery.interval, SECOND, DAY)?;
         within("filesystems.interval", self.filesystems.interval, SECOND, DAY)?;
         within("filesystems.timeout", self.filesystems.timeout, Duration::from_millis(10), HOUR)?;
@@ -60,6 +62,21 @@ impl Config {
             return Err(invalid("metrics.max_series", "must be from 100 to 10000000"));
         }
         self.validate_conditions()
+    }
+
+    /// Each directory that is called by a name is the only one of its role with it: both are labels.
+    fn validate_names(&self) -> Check {
+        let named = self.directories.iter().filter_map(|entry| Some((entry, entry.name.as_ref()?)));
+        let mut seen = HashMap::new();
+        for (entry, name) in named {
+            if let Some(first) = seen.insert((&entry.role, name), &entry.path) {
+                let quoted = |path: &Path| text::quote(&path.to_string_lossy());
+                let (name, first, second) = (text::quote(name), quoted(first), quoted(&entry.path));
+                let reason = format!("{first} and {second} have the same role and the name {name}");
+                return Err(invalid("directories", reason));
+            }
+        }
+        Ok(())
     }
 
     fn validate_conditions(&self) -> Check {

@@ -3,7 +3,7 @@
 //!
 //! [`catalogue`] declares every metric, [`render`] writes them in the formats of [`exposition`],
 //! [`rows`] is the JSON API's and the command line's form of the same facts, [`status`] the page
-//! for people, [`rendered`] keeps what was made of a snapshot, and [`http`] serves it all.
+//! for people, [`rules`] are Prometheus' alerts of the same conditions, [`rendered`] keeps what was made of a snapshot, and [`http`] serves it all.
 
 pub use crate::judge::agent_resources;
 pub mod api;
@@ -14,6 +14,7 @@ pub mod paths;
 pub mod render;
 pub mod rendered;
 pub mod rows;
+pub mod rules;
 pub mod service_discovery;
 pub mod status;
 pub mod telemetry;

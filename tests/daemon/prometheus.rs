@@ -1,10 +1,10 @@
 //! A real Prometheus scrapes the running daemon, and what it stored is read back.
 
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::scene;
+use crate::support::du::used_bytes;
 
 /// A real Prometheus, ended when dropped.
 pub struct Prometheus {
@@ -73,12 +73,6 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-fn du(path: &Path) -> f64 {
-    let output = Command::new("du").args(["-s", "-B1"]).arg(path).output().expect("du");
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.split_whitespace().next().and_then(|bytes| bytes.parse().ok()).expect("bytes")
-}
-
 #[test]
 fn prometheus_reads_back_what_lies_on_disk() {
     let scene = scene::quiet();
@@ -99,7 +93,8 @@ fn prometheus_reads_back_what_lies_on_disk() {
     assert_eq!(used.len(), 1, "one series, not one per holder");
     assert_eq!(used[0].0["role"], "analytics");
     assert_eq!(used[0].0["disk"], "ROOT");
-    assert_eq!(used[0].1, du(&scene.volume("analytics", "wh-0001")));
+    let volume = scene.volume("analytics", "wh-0001");
+    assert_eq!(used[0].1, used_bytes(&volume) as f64);
 
     // Two tasks on one shared volume: its bytes are one series, its holders two.
     let holders = prometheus.query("plimsoll_volume_holders{volume=\"shared-0005\"}");

@@ -14,7 +14,7 @@ mod orphan;
 mod subjects;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use memory::{FindingMemory, Remembered};
 pub use orphan::{OrphanAdvice, orphan_advice};

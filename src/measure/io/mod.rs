@@ -14,18 +14,16 @@ mod entry;
 mod history;
 pub mod limiter;
 mod look;
-mod names;
 mod points;
 mod shared;
 pub mod survey;
-
-pub use names::device_name;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::host::Roots;
+use crate::host::devices::Sysfs;
 use crate::model::{ContainerIo, DeviceNumber, Direction, LimitKind, SandboxKey, Timestamp};
 
 use cgroup::{DescriptorRoom, Finder, Hierarchies, LimitFiles, Lost, parse_pressure};
@@ -112,8 +110,11 @@ impl IoMeter {
     pub fn pass(&mut self, now: Timestamp) -> Round {
         let monotonic = self.started.elapsed().as_secs_f64();
         let Self { roots, names, buffer, entries, errors, .. } = self;
-        let mut name =
-            |number| names.entry(number).or_insert_with(|| device_name(roots, number)).clone();
+        let sysfs = Sysfs::new(&roots.sysfs);
+        let mut name = |number: DeviceNumber| {
+            let named = || sysfs.name((number.major, number.minor));
+            names.entry(number).or_insert_with(|| named().unwrap_or(number.to_string())).clone()
+        };
         let mut around = Around {
             points: &self.points,
             name: &mut name,

@@ -35,9 +35,9 @@ use crate::model::{
     SourceReport, Timestamp, VolumeKey,
 };
 
+use super::fanotify;
 use super::once_log::OnceLog;
 use super::signal::Signal;
-use super::told;
 
 /// What the daemon is started with.
 pub struct Settings {
@@ -113,7 +113,7 @@ impl Daemon {
         let guard = Arc::new(Guard::new(roots.clone(), config.filesystems.timeout));
         let publish = Arc::new(Signal::default());
         let measured = Arc::clone(&publish);
-        let watcher = told::start(&config, &guard);
+        let watcher = fanotify::start(&config, &guard);
         let usage = usage_config(&config);
         let meter = UsageMeter::start_told(Arc::clone(&guard), usage, watcher, move || {
             measured.raise();

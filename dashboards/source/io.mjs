@@ -10,17 +10,16 @@ const named = (expression) =>
   `label_replace(label_replace(${expression}, "who", "$1", "container", "(............).*"), "who", "$1", "executor", "(.+)")`;
 const rate = (metric, at = '') => `rate(plimsoll_container_io_${metric}_total{${FRAMEWORK}}${WINDOW}${at})`;
 const limit = (metric) => `plimsoll_container_io_${metric}_per_second{${FRAMEWORK}}`;
-const largest = (metric, labels = 'instance, who, device') =>
-  largestNow(10, (at) => `sum by (${labels}) (${named(rate(metric, at))})`);
-const LEGEND = '{{who}}, {{device}}, {{instance}}';
+const largest = (metric, over = 'sum') =>
+  largestNow(10, (at) => `${over} by (instance, who) (${named(rate(metric, at))})`);
 const HELD = steps(PLAIN, [0.1, '#FF9830'], [0.5, '#E02F44']);
 const held = (direction) => `max by (${OF}) (${rate(`${direction}_throttled_seconds`)})`;
 const mean = (direction, sign) =>
   `sum by (role, volume) (rate(plimsoll_volume_io_${direction}_time_seconds_total{}${WINDOW}${sign}))`
   + ` / (sum by (role, volume) (rate(plimsoll_volume_io_${direction}s_completed_total{}${WINDOW}${sign})) > 0)`;
 
-const over = (about, title, query, more = {}) =>
-  timeseries({ title, about, width: 12, height: 9, queries: [{ expr: query, legend: LEGEND }], ...more });
+const byContainer = (about, title, expr, more) =>
+  timeseries({ title, about, width: 12, height: 9, queries: [{ expr, legend: '{{who}}, {{instance}}' }], ...more });
 
 export default dashboard({
   name: 'io',
@@ -71,35 +70,31 @@ export default dashboard({
         sort: 'Writes held back',
       })],
       [
-        over('Share of time a container\'s reads stood at a limit: the ten most held back now.', 'Reads held back',
-          largest('read_throttled_seconds'), { unit: 'percentunit', max: 1, none: 'No limit of reads' }),
-        over('Share of time a container\'s writes stood at a limit: the ten most held back now.', 'Writes held back',
-          largest('write_throttled_seconds'), { unit: 'percentunit', max: 1, none: 'No limit of writes' }),
+        byContainer('Share of time a container\'s reads stood at a limit, on the device where it was held back most: the ten most held back now.', 'Reads held back',
+          largest('read_throttled_seconds', 'max'), { unit: 'percentunit', max: 1, none: 'No limit of reads' }),
+        byContainer('Share of time a container\'s writes stood at a limit, on the device where it was held back most: the ten most held back now.', 'Writes held back',
+          largest('write_throttled_seconds', 'max'), { unit: 'percentunit', max: 1, none: 'No limit of writes' }),
       ]),
     row('Who moves the bytes?',
       [
-        over('Bytes a second each container reads, by device: the ten largest now.', 'Bytes read', largest('read_bytes'),
+        byContainer('Bytes a second each container reads from all devices: the ten largest now.', 'Bytes read', largest('read_bytes'),
           { unit: 'binBps' }),
-        over('Bytes a second each container writes, by device: the ten largest now. cgroup v1 charges buffered writes to the '
+        byContainer('Bytes a second each container writes to all devices: the ten largest now. cgroup v1 charges buffered writes to the '
           + 'root group.', 'Bytes written', largest('written_bytes'), { unit: 'binBps' }),
       ],
       [
-        over('Read operations a second of each container: the ten largest now.', 'Read operations', largest('reads'), { unit: 'iops' }),
-        over('Write operations a second of each container: the ten largest now.', 'Write operations', largest('writes'),
+        byContainer('Read operations a second of each container: the ten largest now.', 'Read operations', largest('reads'), { unit: 'iops' }),
+        byContainer('Write operations a second of each container: the ten largest now.', 'Write operations', largest('writes'),
           { unit: 'iops' }),
       ]),
     row('Who waits for the disk?',
       [
-        over('Share of time in which at least one task of the container waited for I/O (PSI, some): the ten largest now.',
-          'Some tasks wait', largest('pressure_some_seconds', 'instance, who'), {
-            width: 8, unit: 'percentunit', max: 1, queries: [{ expr: largest('pressure_some_seconds', 'instance, who'),
-              legend: '{{who}}, {{instance}}' }] }),
-        over('Share of time in which every task of the container that was not idle waited for I/O (PSI, full).',
-          'All tasks wait', '', { width: 8, unit: 'percentunit', max: 1, queries: [{
-            expr: largest('pressure_full_seconds', 'instance, who'), legend: '{{who}}, {{instance}}' }] }),
-        over('Threads of the container that wait for block I/O at a time, on average. Only where the kernel\'s delay accounting '
-          + 'is on.', 'Threads that wait', '', { width: 8, unit: 'none', soft: 1, none: 'Not counted here', queries: [{
-            expr: largest('delay_seconds', 'instance, who'), legend: '{{who}}, {{instance}}' }] }),
+        byContainer('Share of time in which at least one task of the container waited for I/O (PSI, some): the ten largest now.',
+          'Some tasks wait', largest('pressure_some_seconds'), { width: 8, unit: 'percentunit', max: 1 }),
+        byContainer('Share of time in which every task of the container that was not idle waited for I/O (PSI, full).',
+          'All tasks wait', largest('pressure_full_seconds'), { width: 8, unit: 'percentunit', max: 1 }),
+        byContainer('Threads of the container that wait for block I/O at a time, on average. Only where the kernel\'s delay '
+          + 'accounting is on.', 'Threads that wait', largest('delay_seconds'), { width: 8, unit: 'none', soft: 1, none: 'Not counted here' }),
       ]),
     row('How busy are the devices that belong to one volume?',
       [

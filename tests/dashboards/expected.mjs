@@ -10,8 +10,8 @@ const about = (from, to, unit) => (text) => {
   const value = parseFloat(text);
   return text.replace(/^[\d.]+\s?/, '') === unit && value >= from && value <= to;
 };
-const LIMITED = 'a1b2a1b2a1b2, sdb, docker1.example:10061';
-const FREE = 'c3d4c3d4c3d4, sdb, docker1.example:10061';
+const LIMITED = 'a1b2a1b2a1b2, docker1.example:10061';
+const FREE = 'c3d4c3d4c3d4, docker1.example:10061';
 const COMES_LATER = ['Grows by', 'Full in'];
 
 export const VIEWS = {
@@ -97,9 +97,9 @@ export const VIEWS = {
       'Bytes written': [[LIMITED, about(1.7, 2.3, 'MiB/s')], [FREE, about(0.8, 1.3, 'MiB/s')]],
       'Read operations': [[FREE, about(65, 95, 'io/s')]],
       'Write operations': [[LIMITED, about(16, 25, 'io/s')]],
-      'Some tasks wait': [['a1b2a1b2a1b2, docker1.example:10061', about(75, 105, '%')]],
-      'All tasks wait': [['a1b2a1b2a1b2, docker1.example:10061', about(50, 70, '%')]],
-      'Threads that wait': [['a1b2a1b2a1b2, docker1.example:10061', about(0.5, 1.5, '')]],
+      'Some tasks wait': [[LIMITED, about(75, 105, '%')]],
+      'All tasks wait': [[LIMITED, about(50, 70, '%')]],
+      'Threads that wait': [[LIMITED, about(0.5, 1.5, '')]],
     },
     empty: {
       // Its one limit is of bytes written.

@@ -98,7 +98,7 @@ export const MUTANTS = {
     plant: (dashboard) => { panel(dashboard, 'Mounted').title = 'Mounted and more words than there is room for in so small a panel'; },
   },
   'a link to nowhere': {
-    of: 'network', sees: /^Network filesystems: unresolved variable in the link/,
+    of: 'network', sees: /^Network filesystems: the link Host .* says nothing of x/,
     plant: (dashboard) => {
       const links = override(dashboard, 'Network filesystems', 'Host').properties.find(({ id }) => id === 'links');
       links.value[0].url += '&var-x=${__data.fields["Hosts"]}';

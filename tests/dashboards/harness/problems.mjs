@@ -61,7 +61,9 @@ function ofPanel(panel, source, empty = [], early = []) {
   say(panel.cut, 'cut off');
   if (panel.empty === undefined) say(panel.unmatchedOverrides.filter((name) => !allowed(name)), 'options for what is not there');
   for (const { href, title } of panel.links) {
-    if (/\$\{|\$__/.test(`${href}${title}`)) found.push(`unresolved variable in the link ${title} to ${href}`);
+    const silent = /[?&]var-(\w+)=(?=&|$)/.exec(href);
+    if (silent) found.push(`the link ${title} says nothing of ${silent[1]}: ${href}`);
+    if (/\$\{|\$__(?!all\b)/.test(`${href}${title}`)) found.push(`unresolved variable in the link ${title} to ${href}`);
   }
   if (panel.type === 'timeseries' && panel.empty === undefined) {
     if (panel.charts.length === 0) found.push('no chart is drawn');

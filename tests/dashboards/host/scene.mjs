@@ -105,7 +105,7 @@ scrape_configs:
 /** Waits until Prometheus holds `seconds` of both hosts, everything measured. */
 export async function settled({ prometheus: { program, query } }, seconds) {
   const first = `min(timestamp(plimsoll_build_info) - min_over_time(timestamp(plimsoll_build_info)[1h:1s])) >= ${seconds}`;
-  await until(`${seconds} s of samples of both hosts`, program, 240, async () =>
+  await until(`${seconds} s of samples of both hosts`, program, seconds + 240, async () =>
     (await query('count(plimsoll_build_info)'))[0]?.value[1] === '2' && (await query(first)).length > 0);
   await until('all is measured', program, 120, async () => (await query('sum(plimsoll_usage_pending_subjects) == 0')).length > 0);
 }

@@ -16,7 +16,7 @@ function variable(from, chosen) {
   if (from.type !== 'query') throw new Error(`variables of type ${from.type} are not rendered here`);
   return new QueryVariable({
     ...base, query: from.query, datasource: from.datasource, regex: from.regex, sort: from.sort, refresh: from.refresh,
-    isMulti: from.multi, includeAll: from.includeAll, allValue: from.allValue, skipUrlSync: true,
+    isMulti: from.multi, includeAll: from.includeAll, allValue: from.allValue,
   });
 }
 

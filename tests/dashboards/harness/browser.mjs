@@ -25,7 +25,7 @@ export async function startBrowser() {
     protocolTimeout: 180_000,
     args: [
       '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--hide-scrollbars',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync', '--force-device-scale-factor=1',
+      '--disable-background-networking', '--disable-dev-shm-usage', '--disable-component-update', '--disable-sync', '--force-device-scale-factor=1',
       '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
     ],
   });

@@ -2,11 +2,20 @@
 // history of volumes that grew for hours: what is predicted needs a longer past than a test has.
 
 import { writeFileSync } from 'node:fs';
-import { crc32 } from 'node:zlib';
 
 // Width in seconds and most buckets of each rung.
 const RUNGS = [[10, 30], [60, 30], [300, 24], [1800, 24], [14400, 18]];
 const PAGE = 4096;
+
+/** The checksum of zlib, which older Node does not offer. */
+function crc32(bytes) {
+  let crc = ~0;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit += 1) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
+  }
+  return ~crc >>> 0;
+}
 
 const base36 = (number) => (number === 0 ? '' : number.toString(36));
 
@@ -37,6 +46,6 @@ export function writeState(file, volumes) {
   const body = `growth ${Buffer.byteLength(growth)}\n${growth}\n`;
   const version = Buffer.alloc(4);
   version.writeUInt32BE(1);
-  const checksum = crc32(body, crc32(version)).toString(16).padStart(8, '0');
+  const checksum = crc32(Buffer.concat([version, Buffer.from(body)])).toString(16).padStart(8, '0');
   writeFileSync(file, `plimsoll-state 1 ${checksum} ${Buffer.byteLength(body)}\n${body}`);
 }

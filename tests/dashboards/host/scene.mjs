@@ -9,7 +9,7 @@ import { writeState } from './history.mjs';
 import { endAll, freePort, json, start, until } from './processes.mjs';
 
 /** Seconds between scrapes. */
-export const SCRAPE = 3;
+export const SCRAPE = 5;
 export const HOSTS = { demo: 'agent1.example:10061', counting: 'docker1.example:10061' };
 // 20 MiB in six hours, and 8 MiB left: full in less than three.
 const GROWING = { role: 'shop', name: 'orders-db', quota: 56 * MIB, before: 28 * MIB, used: 48 * MIB, hours: 6 };
@@ -74,6 +74,7 @@ directories:
 usage: {max_age: 5s, cpu_budget: 0.2}
 io: {enabled: true, interval: 1s}
 network: {interval: 1s}
+orphans: {open_files_interval: 10s}
 storage: {enabled: true, path: ${state}}
 `);
   return { config, open };

@@ -73,9 +73,8 @@ async function main() {
   const settled = (panel) => panel.state._pluginLoadError || ['Done', 'Error'].includes(state(panel));
   await until(() => panels.every(settled), 60, 'loading');
   await document.fonts.ready;
-  // Two frames after the last answer everything is drawn; charts take one more to find their size.
-  await until(() => panels.every((panel) => drawn(panel)), 30, 'drawing');
-  await sleep(500);
+  await until(() => panels.every(drawn), 60, 'drawing');
+  await still();
 
   for (const { state: { name, value, options } } of sceneGraph.getVariables(scene).state.variables) {
     report.variables[name] = { value, options: (options ?? []).map((one) => one.value) };
@@ -86,10 +85,28 @@ async function main() {
 
 const element = (panel) => document.querySelector(`[data-viz-panel-key="${panel.state.key}"]`);
 
+/** What a panel of its kind has once it is drawn. */
+const DRAWN = { timeseries: 'canvas', table: '[role="grid"]', stat: '[data-testid^="data-testid panel content"] span' };
+
 function drawn(panel) {
   const shown = element(panel);
   if (!shown) return false;
-  return panel.state._pluginLoadError || shown.querySelector('[data-nodata], canvas, svg, [role="grid"], [title]') !== null;
+  return panel.state._pluginLoadError || shown.querySelector(`[data-nodata], ${DRAWN[panel.state.pluginId]}`) !== null;
+}
+
+/** Until nothing on the page has moved for a while. */
+async function still() {
+  const look = () => {
+    const charts = [...document.querySelectorAll('canvas')].map(({ width, height }) => `${width}x${height}`);
+    return `${document.body.innerText} ${charts} ${document.body.scrollHeight}`;
+  };
+  let [before, same] = ['', 0];
+  await until(() => {
+    const now = look();
+    same = now === before ? same + 1 : 0;
+    before = now;
+    return same >= 5;
+  }, 60, 'coming to rest');
 }
 
 main()

@@ -26,7 +26,6 @@ function choice(name, label, query, description, options = {}) {
     description,
     type: 'query',
     datasource: DATASOURCE,
-    definition: query,
     query: { query, refId: name, qryType: query.startsWith('query_result') ? 3 : 1 },
     regex,
     sort,

@@ -2,6 +2,7 @@
 
 import { stat, table } from './panel.mjs';
 import { HOST_LINK } from './dashboard.mjs';
+import { withName } from './query.mjs';
 import { COLOURS, LOOK, NONE_IS_WELL, NONE_IS_WELL_MILD, steps } from './style.mjs';
 
 const SEVERITIES = { 3: 'critical', 2: 'warning', 1: 'info' };
@@ -12,17 +13,17 @@ export const severity = (name, width) =>
     title: name,
     about: `Active findings of severity ${name.toLowerCase()}. Each stands in the list beside.`,
     width,
-    expr: `sum(plimsoll_findings{severity="${name.toLowerCase()}"}) or vector(0)`,
+    expr: `count(plimsoll_finding{severity="${name.toLowerCase()}"}) or vector(0)`,
     unit: 'none',
     thresholds: name === 'Critical' ? NONE_IS_WELL : name === 'Warning' ? NONE_IS_WELL_MILD : undefined,
   });
 
 // The labels that name a subject, in one; those that do not apply are empty.
-const SUBJECT = ['role', 'volume', 'disk', 'framework', 'executor', 'mount_point', 'server', 'export', 'reservation', 'collector', 'subject'];
+const SUBJECT = ['role', 'volume', 'disk', 'framework', 'who', 'mount_point', 'server', 'export', 'reservation', 'collector', 'subject'];
 const ranked = Object.entries(SEVERITIES)
   .map(([rank, name]) => `${rank} * plimsoll_finding{severity="${name}"}`)
   .join(' or ');
-const joined = `label_join(topk(100, ${ranked}), "what", " ", ${SUBJECT.map((label) => `"${label}"`).join(', ')})`;
+const joined = `label_join(${withName(`topk(100, ${ranked})`)}, "what", " ", ${SUBJECT.map((label) => `"${label}"`).join(', ')})`;
 const named = `label_replace(${joined}, "what", "$1", "what", " *(.*?) *")`;
 
 /** The list of findings, the gravest first. `host` shows which host each is on. */

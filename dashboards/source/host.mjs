@@ -38,12 +38,12 @@ export default dashboard({
         stat({ title: 'Oldest look', about: 'Age of the snapshot that metrics come from.', width: 3, unit: 's', decimals: 0,
           expr: 'time() - min(plimsoll_snapshot_timestamp_seconds{})', thresholds: steps(PLAIN, [120, '#FF9830'], [600, '#E02F44']) }),
       ],
-      [findings({ width: 24, height: 7, host: false })]),
+      [findings({ width: 24, height: 8, host: false })]),
     row('How full are its disks?',
       [table({
         title: 'Filesystems', about: 'Those that hold a volume or a sandbox. Not explained are used bytes that belong to '
           + 'no measured volume or sandbox: images, caches, logs, deleted files that are still open.',
-        width: 24, height: 6,
+        width: 24, height: 5,
         keys: [['cluster'], ['job'], ['instance'], ['mount_point', 'Mounted at']],
         columns: [
           { title: 'Type', label: 'fstype', width: 100 },

@@ -1,17 +1,14 @@
 import { dashboard, row } from './dashboard.mjs';
 import { stat, table, timeseries } from './panel.mjs';
-import { FRAMEWORK, SANDBOX, largestNow } from './query.mjs';
+import { FRAMEWORK, SANDBOX, largestNow, withName } from './query.mjs';
 import { PLAIN, steps } from './style.mjs';
 
 const OF = 'cluster, job, instance, source, framework, executor, container, device';
 const WINDOW = '[$__rate_interval]';
-// A container by the name of its executor; a Docker container that belongs to no task by the head of its id.
-const named = (expression) =>
-  `label_replace(label_replace(${expression}, "who", "$1", "container", "(............).*"), "who", "$1", "executor", "(.+)")`;
 const rate = (metric, at = '') => `rate(plimsoll_container_io_${metric}_total{${FRAMEWORK}}${WINDOW}${at})`;
 const limit = (metric) => `plimsoll_container_io_${metric}_per_second{${FRAMEWORK}}`;
 const largest = (metric, over = 'sum') =>
-  largestNow(10, (at) => `${over} by (instance, who) (${named(rate(metric, at))})`);
+  largestNow(10, (at) => `${over} by (instance, who) (${withName(rate(metric, at))})`);
 const HELD = steps(PLAIN, [0.1, '#FF9830'], [0.5, '#E02F44']);
 const held = (direction) => `max by (${OF}) (${rate(`${direction}_throttled_seconds`)})`;
 const mean = (direction, sign) =>
@@ -63,7 +60,7 @@ export default dashboard({
           ['Limit of writes', limit('write_limit_operations'), 'iops', 125],
         ].map(([title, expr, unit, width, thresholds]) => ({
           title, unit, width, ...(unit === 'percentunit' && { decimals: 0 }), ...(thresholds && { thresholds }),
-          expr: `max by (${OF}, who) (${named(expr)})`,
+          expr: `max by (${OF}, who) (${withName(expr)})`,
         })),
         only: [OF, `(${['read_limit_bytes', 'write_limit_bytes', 'read_limit_operations', 'write_limit_operations']
           .map(limit).join(' or ')})`],

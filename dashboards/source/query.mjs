@@ -32,6 +32,13 @@ export const NETWORK = 'cluster, job, instance, server, export, mount_point';
 export const ROLE = 'role=~"$role"';
 export const FRAMEWORK = 'framework=~"$framework"';
 
+/**
+ * Gives each series the label `who`: a container by the name of its executor; a Docker container that
+ * belongs to no task by the head of its id.
+ */
+export const withName = (expression) =>
+  `label_replace(label_replace(${expression}, "who", "$1", "container", "(............).*"), "who", "$1", "executor", "(.+)")`;
+
 /** Of series that every target has, those of Plimsoll's targets; a job or host that is gone counts too. */
 export const OF_PLIMSOLL =
   'and on (cluster, job) group by (cluster, job) (last_over_time(plimsoll_build_info{}[$__range]))';

@@ -21,6 +21,7 @@ export const VIEWS = {
     dashboard: 'fleet',
     expected: {
       'Hosts watched': [['Hosts watched', '2']],
+      Warning: [['Warning', /^[2-9]$/]],
       'Hosts silent': [['Hosts silent', '0']],
       'Agents down': [['Agents down', '0']],
       Orphaned: [['Orphaned', '10.0 MiB']],
@@ -32,7 +33,7 @@ export const VIEWS = {
       'Volumes against what they may hold': [['Used', /MiB$/], ['Quota', '403 MiB']],
       'Bytes by role': [['shop', '51.0 MiB'], ['eng/old', '10.0 MiB']],
       'Volumes by state': [['Orphaned', '1'], ['Missing', '1'], ['In use', '6']],
-      Hosts: [['Host', 'agent1.example:10061'], ['Volumes', '8'], ['Volumes', '3'], ['Cluster', 'harbour']],
+      Hosts: [['Host', 'agent1.example:10061'], ['Warning', /^[2-9]$/], ['Volumes', '8'], ['Volumes', '3'], ['Cluster', 'harbour']],
     },
   },
   host: {

@@ -86,9 +86,9 @@ function missing(panel, expectation) {
   if (!values) return `there is no ${name}, only ${panel.names.join(', ')}`;
   const right = values.filter((value) => matches(value, wanted));
   if (right.length === 0) return `${name} is ${values.slice(-5).join(', ')}, not ${wanted}`;
-  // What is no chart is there to be read.
+  // What is no chart is there to be read; of a long table only the first rows are on the screen.
   const squeezed = (text) => text.replace(/\s/g, '');
-  const read = panel.type === 'timeseries' || right.some((value) => squeezed(panel.text).includes(squeezed(value)));
+  const read = panel.type === 'timeseries' || values.length > 6 || right.some((value) => squeezed(panel.text).includes(squeezed(value)));
   return read ? undefined : `${name} is ${right[0]}, but that is not shown: ${panel.text}`;
 }
 

@@ -2,6 +2,7 @@
 //
 // `expected`, by panel: texts, or `[series or column, value]` of which one sample has to be so.
 // `empty`: panels (`true`) or their series and columns that this scene does not fill, with the reason.
+// `noChoice`: variables with nothing to choose from.
 // `early`: what may be there or not, most of it because it comes only after minutes.
 
 const AGENT = 'var-instance=agent1.example:10061';
@@ -90,6 +91,8 @@ export const VIEWS = {
   io: {
     dashboard: 'io',
     query: COUNTING,
+    // Docker containers have none.
+    noChoice: ['framework'],
     expected: {
       'Held back now': [['Held back now', '1']],
       'With a limit': [['With a limit', '1']],

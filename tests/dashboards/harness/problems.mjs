@@ -7,7 +7,7 @@ const UNRESOLVED = /\$(?!\d\b)|\[\[\w+\]\]/;
 
 /** Sentences, none when all is well. `view` says what is expected: see expected.mjs. */
 export function problems(dashboard, report, view) {
-  const { empty = {}, early = {}, expected = {} } = view;
+  const { empty = {}, early = {}, expected = {}, noChoice = [] } = view;
   const found = [
     ...report.errors.map((error) => `page: ${error}`),
     ...report.thrown.map((error) => `page: ${error}`),
@@ -27,7 +27,7 @@ export function problems(dashboard, report, view) {
     if (!titles.includes(title)) found.push(`no panel is called ${title}`);
   }
   for (const [name, { value, options }] of Object.entries(report.variables)) {
-    if (name !== 'datasource' && options.length === 0) found.push(`variable ${name} has nothing to choose from`);
+    if (name !== 'datasource' && options.length === 0 && !noChoice.includes(name)) found.push(`variable ${name} has nothing to choose from`);
     if (value === '' || value?.length === 0) found.push(`variable ${name} has no value`);
   }
   return found;

@@ -2,7 +2,7 @@ import { HOST_LINK, VOLUME_LINK, dashboard, row } from './dashboard.mjs';
 import { findings, severity } from './findings.mjs';
 import { stat, table, timeseries } from './panel.mjs';
 import { OF_PLIMSOLL, ROLE, VOLUME, largestNow } from './query.mjs';
-import { LOAD, NONE_IS_WELL, PLAIN, UNTIL_FULL, VOLUME_STATES, bound, steps } from './style.mjs';
+import { LOAD, LOOK, NONE_IS_WELL, PLAIN, UNTIL_FULL, VOLUME_STATES, bound, steps } from './style.mjs';
 
 const HOST = 'cluster, job, instance';
 const FULL = `plimsoll_volume_full_timestamp_seconds{source!="other", ${ROLE}}`;
@@ -42,7 +42,7 @@ export default dashboard({
         }),
         stat({
           title: 'Past quota', about: 'Bytes that volumes and sandboxes hold beyond their quotas, together.',
-          width: 3, unit: 'bytes', thresholds: steps(PLAIN, [1, '#FF9830']),
+          width: 3, unit: 'bytes', thresholds: steps(PLAIN, [1, LOOK]),
           expr: '(sum(plimsoll_volume_over_quota_bytes{}) or vector(0)) + '
             + '(sum(plimsoll_sandbox_over_quota_bytes{}) or vector(0))',
         }),
@@ -50,7 +50,7 @@ export default dashboard({
           title: 'Orphaned', about: 'Bytes of volumes that no source of truth claims.', width: 3, unit: 'bytes',
           expr: `sum(plimsoll_volume_used_bytes{${ROLE}} and on (${VOLUME}) `
             + `plimsoll_volume_state{state="orphaned", ${ROLE}} == 1) or vector(0)`,
-          thresholds: steps(PLAIN, [1, '#FF9830']),
+          thresholds: steps(PLAIN, [1, LOOK]),
         }),
         stat({
           title: 'Storage hung', about: 'Filesystems that do not answer within the time-out, network '
@@ -150,7 +150,7 @@ export default dashboard({
         columns: [
           { title: 'Critical', unit: 'none', width: 100, thresholds: NONE_IS_WELL,
             expr: found('critical') },
-          { title: 'Warning', unit: 'none', width: 100, thresholds: steps(PLAIN, [1, '#FF9830']),
+          { title: 'Warning', unit: 'none', width: 100, thresholds: steps(PLAIN, [1, LOOK]),
             expr: found('warning') },
           { title: 'Volumes', unit: 'none', width: 100, expr: `count by (${HOST}) (plimsoll_volume_info{source!="other"})` },
           { title: 'Sandboxes', unit: 'none', width: 110, expr: `count by (${HOST}) (plimsoll_sandbox_info{source!="other"})` },

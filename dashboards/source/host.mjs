@@ -2,7 +2,7 @@ import { OWN_VOLUME_LINK, dashboard, row } from './dashboard.mjs';
 import { findings, severity } from './findings.mjs';
 import { stat, table, timeseries } from './panel.mjs';
 import { FRAMEWORK, ROLE, SANDBOX, VOLUME, largestNow } from './query.mjs';
-import { LOAD, NONE_IS_WELL, PLAIN, UNTIL_FULL, VOLUME_STATES, named, steps } from './style.mjs';
+import { LOAD, LOOK, NONE_IS_WELL, PLAIN, UNTIL_FULL, VOLUME_STATES, WELL, WRONG, named, steps } from './style.mjs';
 
 const DISK = 'cluster, job, instance, mount_point';
 const disk = (metric) => `max by (${DISK}) (plimsoll_filesystem_${metric}{})`;
@@ -24,7 +24,7 @@ export default dashboard({
         stat({
           title: 'Agent answers', about: 'Whether the API of the Mesos or Clusterd agent answers. Nothing on a host without one.',
           width: 3, unit: 'bool_yes_no', none: 'none here', expr: 'min(plimsoll_agent_up{})',
-          thresholds: steps('#E02F44', [1, '#56A64B']),
+          thresholds: steps(WRONG, [1, WELL]),
         }),
         stat({ title: 'Volumes here', about: 'Volumes on the host.', width: 3, unit: 'none',
           expr: `count(plimsoll_volume_info{${ROLE}}) or vector(0)` }),
@@ -32,11 +32,11 @@ export default dashboard({
           expr: `count(plimsoll_sandbox_info{${FRAMEWORK}}) or vector(0)` }),
         stat({ title: 'Orphans', about: 'Volumes that no source of truth claims.', width: 3, unit: 'none',
           expr: `sum(plimsoll_volume_state{state="orphaned", ${ROLE}}) or vector(0)`,
-          thresholds: steps(PLAIN, [1, '#FF9830']) }),
+          thresholds: steps(PLAIN, [1, LOOK]) }),
         stat({ title: 'Missing', about: 'Volumes that are claimed, but whose directory is gone.', width: 3, unit: 'none',
           expr: `sum(plimsoll_volume_state{state="missing", ${ROLE}}) or vector(0)`, thresholds: NONE_IS_WELL }),
         stat({ title: 'Oldest look', about: 'Age of the snapshot that metrics come from.', width: 3, unit: 's', decimals: 0,
-          expr: 'time() - min(plimsoll_snapshot_timestamp_seconds{})', thresholds: steps(PLAIN, [120, '#FF9830'], [600, '#E02F44']) }),
+          expr: 'time() - min(plimsoll_snapshot_timestamp_seconds{})', thresholds: steps(PLAIN, [120, LOOK], [600, WRONG]) }),
       ],
       [findings({ width: 24, height: 8, host: false })]),
     row('How full are its disks?',

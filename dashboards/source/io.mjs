@@ -1,7 +1,7 @@
 import { dashboard, row } from './dashboard.mjs';
 import { stat, table, timeseries } from './panel.mjs';
 import { FRAMEWORK, SANDBOX, largestNow, withName } from './query.mjs';
-import { PLAIN, steps } from './style.mjs';
+import { LOOK, PLAIN, WRONG, steps } from './style.mjs';
 
 const OF = 'cluster, job, instance, source, framework, executor, container, device';
 const WINDOW = '[$__rate_interval]';
@@ -9,7 +9,7 @@ const rate = (metric, at = '') => `rate(plimsoll_container_io_${metric}_total{${
 const limit = (metric) => `plimsoll_container_io_${metric}_per_second{${FRAMEWORK}}`;
 const largest = (metric, over = 'sum') =>
   largestNow(10, (at) => `${over} by (instance, who) (${withName(rate(metric, at))})`);
-const HELD = steps(PLAIN, [0.1, '#FF9830'], [0.5, '#E02F44']);
+const HELD = steps(PLAIN, [0.1, LOOK], [0.5, WRONG]);
 const held = (direction) => `max by (${OF}) (${rate(`${direction}_throttled_seconds`)})`;
 const mean = (direction, sign) =>
   `sum by (role, volume) (rate(plimsoll_volume_io_${direction}_time_seconds_total{}${WINDOW}${sign}))`
@@ -27,7 +27,7 @@ export default dashboard({
     row('Who is held back by a limit?',
       [
         stat({ title: 'Held back now', about: 'Containers that stood at a limit for more than a tenth of the time, on some '
-          + 'device and in some direction.', width: 4, unit: 'none', thresholds: steps(PLAIN, [1, '#FF9830']),
+          + 'device and in some direction.', width: 4, unit: 'none', thresholds: steps(PLAIN, [1, LOOK]),
           expr: `count(count by (${SANDBOX}) (${rate('read_throttled_seconds')} > 0.1 or `
             + `${rate('write_throttled_seconds')} > 0.1)) or vector(0)` }),
         stat({ title: 'With a limit', about: 'Containers with a limit of bytes or operations on some device.', width: 4, unit: 'none',

@@ -7,8 +7,7 @@ const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
 const letter = (index) => String.fromCharCode(65 + index);
 
 /** A query is an expression, its legend, and whether it asks for `recorded` series. */
-function target(query, index, more) {
-  const { expr, legend = '__auto', recorded = false } = typeof query === 'string' ? { expr: query } : query;
+function target({ expr, legend, recorded = false }, index, more) {
   return {
     datasource: DATASOURCE,
     editorMode: 'code',

@@ -4,12 +4,10 @@
 export const COLOURS = {
   // Bytes.
   Used: '#5794F2',
-  'Apparent size': '#8AB8FF',
   Peak: '#8AB8FF',
   Quota: '#9FA7B3',
   Size: '#9FA7B3',
   Promised: '#F2CC0C',
-  Available: '#73BF69',
   'Not explained': '#6E7687',
   // States of volumes.
   'In use': '#56A64B',
@@ -30,14 +28,9 @@ export const COLOURS = {
   // I/O.
   Read: '#3EB5AC',
   Written: '#B877D9',
-  Queue: '#F2CC0C',
-  Response: '#5794F2',
-  'Whole request': '#B877D9',
   'Sent again': '#FF9830',
   'Timed out': '#E02F44',
   Failed: '#C4836A',
-  Reserved: '#9FA7B3',
-  Allocated: '#5794F2',
 };
 
 /** Shades of what is well, what needs a look, and what is wrong. */

@@ -1,7 +1,7 @@
 import { dashboard, row } from './dashboard.mjs';
 import { stat, table, timeseries } from './panel.mjs';
 import { ROLE, VOLUME } from './query.mjs';
-import { LOAD, UNTIL_FULL, VOLUME_STATES, bound, steps, PLAIN } from './style.mjs';
+import { LOAD, LOOK, PLAIN, UNTIL_FULL, VOLUME_STATES, bound, steps } from './style.mjs';
 
 const CHOSEN = `${ROLE}, volume=~"$volume"`;
 const one = (metric) => `plimsoll_volume_${metric}{${CHOSEN}}`;
@@ -25,7 +25,7 @@ export default dashboard({
         stat({ title: 'Free to write', about: 'Bytes that can still be written before the quota is reached (where something '
           + 'enforces it) or the filesystem is full.', width: 3, unit: 'bytes', none: 'not known', expr: sum('available_bytes') }),
         stat({ title: 'Past quota', about: 'Bytes held beyond the quota.', width: 3, unit: 'bytes', none: 'no quota',
-          thresholds: steps(PLAIN, [1, '#FF9830']), expr: sum('over_quota_bytes') }),
+          thresholds: steps(PLAIN, [1, LOOK]), expr: sum('over_quota_bytes') }),
         stat({ title: 'Grows by', about: 'Robust rate of growth; nothing until enough was seen.', width: 3, unit: 'binBps',
           none: 'not known yet', expr: sum('growth_bytes_per_second') }),
         stat({ title: 'Full in', about: 'Time until its quota or its filesystem is full, whichever comes first, at the growth '
@@ -34,7 +34,7 @@ export default dashboard({
         stat({ title: 'Held by', about: 'Live tasks and containers that use the volume.', width: 3, unit: 'none',
           expr: sum('holders') }),
         stat({ title: 'Measured', about: 'Age of the last whole measurement.', width: 3, unit: 's', decimals: 0,
-          none: 'never', thresholds: steps(PLAIN, [900, '#FF9830']),
+          none: 'never', thresholds: steps(PLAIN, [900, LOOK]),
           expr: `time() - min(${one('measured_timestamp_seconds')})` }),
       ],
       [timeseries({

@@ -7,7 +7,7 @@
 //   SHOTS      a directory for pictures of the dashboards
 //   TELL       anything: print the reports
 
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VIEWS } from './expected.mjs';
@@ -23,7 +23,7 @@ const ROOT = new URL('../../', import.meta.url);
 const { PLIMSOLL = fileURLToPath(new URL('target/debug/plimsoll', ROOT)), SAMPLES = '60', RANGE = '2m', SHOTS, TELL } = process.env;
 const chosen = process.argv.slice(2);
 const read = (name) => JSON.parse(readFileSync(new URL(`dashboards/${name}.json`, ROOT), 'utf8'));
-const names = [...new Set(Object.values(VIEWS).map(({ dashboard }) => dashboard))];
+const names = readdirSync(new URL('dashboards', ROOT)).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length));
 const dashboards = Object.fromEntries(names.map((name) => [name, read(name)]));
 
 let failed = 0;
@@ -34,6 +34,8 @@ function tell(what, found) {
 }
 
 tell('rules', lintProblems(ROOT, Object.values(dashboards)));
+const seen = Object.values(VIEWS).map(({ dashboard }) => dashboard);
+tell('views', names.filter((name) => !seen.includes(name)).map((name) => `expected.mjs has no view of ${name}`));
 
 const rules = [fileURLToPath(new URL('alerts/plimsoll-recording.yml', ROOT))];
 const missing = new Set();
@@ -56,7 +58,13 @@ try {
 } catch (error) {
   tell('the scene', [error.stack]);
 } finally {
-  for (const close of open.reverse()) await close();
+  for (const close of open.reverse()) {
+    try {
+      await close();
+    } catch (error) {
+      tell('the end', [error.stack]);
+    }
+  }
   await endAll();
 }
 console.log(failed === 0 ? 'all dashboards are well' : `${failed} problems`);

@@ -5,8 +5,10 @@ mod demo;
 mod discover;
 mod list;
 mod metrics;
+pub mod permissions;
 mod scan;
 mod serve;
+mod service_manager;
 pub mod top;
 
 use std::io::IsTerminal;

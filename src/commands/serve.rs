@@ -18,7 +18,7 @@ use crate::expose::http::{self, AppState, Reloader, Site};
 use crate::expose::{BuildInfo, Telemetry};
 use crate::pipeline::{Daemon, Settings};
 
-use super::{configuration, runtime};
+use super::{configuration, permissions, runtime, service_manager};
 
 pub(super) fn run(global: &GlobalArgs, args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let loaded = configuration(global)?;
@@ -28,6 +28,7 @@ pub(super) fn run(global: &GlobalArgs, args: &ServeArgs) -> anyhow::Result<ExitC
     };
     tracing::info!(version = version::VERSION, config = from, "Starting");
     let reload = Reload { path: global.config_file.clone() };
+    tracing::info!(features = permissions::summary(), "Permissions");
     serve(global, &args.listen, loaded.config, reload, args.enable_lifecycle)
 }
 
@@ -73,12 +74,15 @@ pub(super) fn serve(
     let apply = Arc::new(daemon.reconfigure());
     let reload = Arc::new(reload);
     let bound = Arc::clone(&max_series);
+    let newest = daemon.snapshot();
     let take_up: TakeUp = Arc::new(move || {
-        let config = reload.read()?;
-        bound.store(config.metrics.max_series, Ordering::Relaxed);
-        apply(config);
-        tracing::info!("Configuration reloaded");
-        Ok(())
+        service_manager::reloading(newest.load().ready, || {
+            let config = reload.read()?;
+            bound.store(config.metrics.max_series, Ordering::Relaxed);
+            apply(config);
+            tracing::info!("Configuration reloaded");
+            Ok(())
+        })
     });
     let mut state = AppState::new(daemon.snapshot(), telemetry, build);
     state.max_series = Arc::clone(&max_series);
@@ -94,6 +98,7 @@ pub(super) fn serve(
         });
         state.reload = Some(reloader);
     }
+    runtime.spawn(service_manager::keep_informed(daemon.snapshot()));
     runtime.block_on(serve_until_told(listeners, Arc::new(state), take_up))?;
     tracing::info!("Stopping");
     drop(daemon);
@@ -139,6 +144,7 @@ pub(super) async fn serve_until_told<T: Site>(
             _ = interrupt.recv() => break,
         }
     }
+    service_manager::stopping();
     let _ = stop.send(true);
     for server in servers {
         server.await.context("the HTTP server")??;

@@ -14,4 +14,5 @@ mod notice;
 mod prometheus;
 mod scene;
 mod service_discovery;
+mod service_manager;
 mod surfaces;

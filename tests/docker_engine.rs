@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::daemon::{Daemon, value};
+use support::du::used_bytes;
 
 /// A running engine; ended, with all its containers and mounts, when dropped.
 struct Engine {
@@ -191,12 +192,6 @@ impl Drop for Engine {
     }
 }
 
-fn du(path: &Path) -> u64 {
-    let output = Command::new("du").args(["-s", "-B1"]).arg(path).output().expect("du");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.split_whitespace().next().and_then(|bytes| bytes.parse().ok()).expect("a number")
-}
-
 fn configured(dir: &Path, socket: &Path, root: &Path) -> PathBuf {
     let config = dir.join("plimsoll.yml");
     let text = format!(
@@ -313,7 +308,7 @@ fn a_real_engines_data_is_found_measured_and_judged_whatever_becomes_of_the_engi
     let pgdata = volume(&daemon, "pgdata").expect("pgdata");
     let path = |row: &Value| PathBuf::from(row["path"].as_str().expect("a path"));
     assert_eq!(path(&pgdata), engine.root().join("volumes/pgdata/_data"));
-    assert_eq!(pgdata["used_bytes"].as_u64(), Some(du(&path(&pgdata))));
+    assert_eq!(pgdata["used_bytes"].as_u64(), Some(used_bytes(&path(&pgdata))));
     assert!(pgdata["used_bytes"].as_u64() > Some(300 << 10));
     assert_eq!((&pgdata["state"], &pgdata["anonymous"]), (&"in_use".into(), &false.into()));
     let holders: Vec<(&str, &str, bool)> = pgdata["holders"]
@@ -333,7 +328,7 @@ fn a_real_engines_data_is_found_measured_and_judged_whatever_becomes_of_the_engi
     let bind = volume(&daemon, bound.to_str().expect("UTF-8")).expect("the bind mount");
     assert_eq!(
         (&bind["kind"], bind["used_bytes"].as_u64()),
-        (&"host_path".into(), Some(du(&bound)))
+        (&"host_path".into(), Some(used_bytes(&bound)))
     );
     let tmpfs = volume(&daemon, "writer:/t").expect("the tmpfs");
     assert_eq!(tmpfs["quota_bytes"].as_u64(), Some(1 << 20));
@@ -353,7 +348,10 @@ fn a_real_engines_data_is_found_measured_and_judged_whatever_becomes_of_the_engi
     let sandbox = |name: &str| row(&daemon, "/api/v1/sandboxes", "executor", name).expect("there");
     let writer = sandbox("writer");
     let upper = PathBuf::from(inspect("{{.GraphDriver.Data.UpperDir}}", "writer"));
-    assert_eq!((path(&writer), writer["used_bytes"].as_u64()), (upper.clone(), Some(du(&upper))));
+    assert_eq!(
+        (path(&writer), writer["used_bytes"].as_u64()),
+        (upper.clone(), Some(used_bytes(&upper)))
+    );
     assert_eq!((&writer["state"], &writer["kind"]), (&"live".into(), &"docker".into()));
     assert_eq!(writer["container"], id("writer").as_str());
     assert_eq!(writer["pid"].to_string(), inspect("{{.State.Pid}}", "writer"));

@@ -5,42 +5,13 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use plimsoll::host::{MountTable, Roots};
 use plimsoll::measure::open_files::{Answer, Held, Place, ProcessUse, Request, look, own_pid};
 use support::mounts::Mounted;
-
-/// A process that is ended when the test is.
-struct Process(Child);
-
-impl Process {
-    /// Runs a shell script; returns once it wrote a line.
-    fn shell(script: &str, dir: &Path) -> Self {
-        Self::started(Command::new("sh").args(["-c", script]).current_dir(dir))
-    }
-
-    fn started(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("a process");
-        let mut lines = std::io::BufReader::new(child.stdout.take().expect("piped"));
-        let mut line = String::new();
-        std::io::BufRead::read_line(&mut lines, &mut line).expect("a line");
-        assert_eq!(line, "ready\n");
-        Self(child)
-    }
-
-    fn pid(&self) -> u32 {
-        self.0.id()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use support::process::Process;
 
 fn request(dirs: &[&Path]) -> Request {
     let table = MountTable::read(&Roots::default()).expect("a mount table");

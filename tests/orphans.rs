@@ -7,13 +7,14 @@ mod support;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use plimsoll::pipeline::state_file::{Sections, encode};
 use serde_json::{Value, json};
 use support::daemon::{Daemon, value};
 use support::mounts::Mounted;
+use support::process::Process;
 use support::replay::{Scene, WORK_DIR};
 
 /// A captured checkpoint without its agent, on this machine's own proc filesystem, with one more
@@ -108,22 +109,8 @@ impl Host {
     }
 }
 
-struct Process(Child);
-
-impl Process {
-    fn shell(script: &str) -> Self {
-        let child = Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).spawn();
-        let process = Self(child.expect("a process"));
-        std::thread::sleep(Duration::from_millis(300));
-        process
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn shell(script: &str) -> Process {
+    Process::shell(script, Path::new("/"))
 }
 
 fn now() -> f64 {
@@ -176,11 +163,11 @@ fn an_orphan_shows_who_holds_it_open_and_nothing_is_to_be_removed_meanwhile() {
     let lost = host.lost();
     fs::write(lost.join("gone"), "x").expect("write");
     fs::copy("/bin/sleep", lost.join("engine")).expect("copy");
-    let open = Process::shell(&format!(
-        "exec 3<'{0}/data' 4<'{0}/gone'; rm '{0}/gone'; exec sleep 600",
+    let open = shell(&format!(
+        "exec 3<'{0}/data' 4<'{0}/gone'; rm '{0}/gone'; echo ready; exec sleep 600",
         lost.display()
     ));
-    let mapped = Process::shell(&format!("exec '{}/engine' 600", lost.display()));
+    let mapped = shell(&format!("echo ready; exec '{}/engine' 600", lost.display()));
     let row = host.orphan();
     assert_eq!(row["open_files"], 3, "{row:#}");
     let by = |process: &Process| {
@@ -229,8 +216,8 @@ fn a_holder_in_a_container_is_told_with_its_task() {
     let (_, container) = host.sandbox_of("ingest-1");
     let below = group.join("mesos").join(&container);
     fs::create_dir_all(&below).expect("a cgroup");
-    let process = Process::shell(&format!(
-        "echo $$ > '{}/cgroup.procs'; exec 3<'{}/data'; exec sleep 600",
+    let process = shell(&format!(
+        "echo $$ > '{}/cgroup.procs'; exec 3<'{}/data'; echo ready; exec sleep 600",
         below.display(),
         host.lost().display()
     ));

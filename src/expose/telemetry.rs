@@ -8,6 +8,7 @@ use prometheus::{
     Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
+use super::alertmanager::Counters;
 use super::catalogue::{Family, own};
 use super::exposition::{Format, write_gathered};
 
@@ -40,6 +41,7 @@ pub struct Telemetry {
     usage_bound_exceeded: IntCounter,
     usage_bound_checked: IntCounter,
     usage_fanotify: OnceLock<Fanotify>,
+    alerting: Counters,
 }
 
 /// Where the kernel is asked what changed.
@@ -70,8 +72,10 @@ pub struct Told {
 impl Telemetry {
     /// A registry with every family of this struct, and the `process_` ones.
     pub fn new(build: &BuildInfo) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
         let telemetry = Self {
-            registry: Registry::new(),
+            alerting: Counters::new(&registry)?,
+            registry,
             source_errors: IntCounterVec::new(
                 opts(&own::SOURCE_ERRORS),
                 own::SOURCE_ERRORS.labels,
@@ -178,6 +182,11 @@ impl Telemetry {
     /// Says whether measuring steps aside for I/O.
     pub fn usage_throttled(&self, throttled: bool) {
         self.usage_throttled.set(i64::from(throttled));
+    }
+
+    /// What is counted of the alerts that are sent.
+    pub fn alerting(&self) -> &Counters {
+        &self.alerting
     }
 
     /// Everything as it is now. Reads `/proc/self` and nothing else.

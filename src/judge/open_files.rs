@@ -64,20 +64,8 @@ fn settle(view: &mut VolumeView) {
 }
 
 fn used_by(open: &OpenFiles) -> String {
-    match open.users() {
-        [] => "something is mounted in it".to_owned(),
-        [first, more @ ..] => {
-            let who = if first.task.is_empty() {
-                format!("{} (pid {})", first.command, first.pid)
-            } else {
-                format!("task {} ({}, pid {})", first.task, first.command, first.pid)
-            };
-            match more.len() {
-                0 => format!("used by {who}"),
-                count => format!("used by {who} and {count} more"),
-            }
-        }
-    }
+    let who = spoken(open).unwrap_or_else(|| "something is mounted in it".to_owned());
+    format!("used by {who}")
 }
 
 /// What an answer says of the place with this number.
@@ -166,7 +154,7 @@ pub fn container(cgroups: &[String]) -> String {
         let id = part.strip_suffix(".scope").unwrap_or(part);
         let id = id.rsplit('-').next().unwrap_or(id);
         let hexadecimal = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        hexadecimal.then(|| id[..12].to_string())
+        hexadecimal.then(|| id.to_string())
     });
     docker.unwrap_or_default()
 }
@@ -181,7 +169,7 @@ pub fn spoken(open: &OpenFiles) -> Option<String> {
     let mut facts = vec![format!("pid {}", first.pid)];
     match (first.task.as_str(), first.container.as_str()) {
         ("", "") => {}
-        ("", container) => facts.push(format!("container {container}")),
+        ("", container) => facts.push(format!("container {}", short(container))),
         (task, _) => facts.push(format!("task {task}")),
     }
     match (first.files, first.deleted) {
@@ -208,6 +196,14 @@ pub fn spoken(open: &OpenFiles) -> Option<String> {
     Some(format!("{} ({}){more}", first.command, facts.join(", ")))
 }
 
+/// A container's id as people write it: of a Docker id the first twelve digits.
+fn short(container: &str) -> &str {
+    match container.len() {
+        64 => &container[..12],
+        _ => container,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,8 +224,8 @@ mod tests {
             (vec!["/system.slice/mesos/c9"], "c9"),
             (vec!["/mesos"], ""),
             (vec!["/mesos/"], ""),
-            (vec![docker.as_str()], "aaaaaaaaaaaa"),
-            (vec![scope.as_str()], "aaaaaaaaaaaa"),
+            (vec![docker.as_str()], id.as_str()),
+            (vec![scope.as_str()], id.as_str()),
             (vec!["/user.slice/user-0.slice/session-1.scope"], ""),
             (vec![], ""),
         ] {
@@ -247,17 +243,17 @@ mod tests {
             ..FileUser::default()
         };
         let looked = |by: Vec<FileUser>, not_whole: Option<&str>| {
-            let not_whole = not_whole.map(str::to_owned);
-            Some(OpenFiles::LookedUp(HeldOpen { by, not_whole, ..HeldOpen::default() }))
+            let (not_whole, processes) = (not_whole.map(str::to_owned), by.len() as u64);
+            Some(OpenFiles::LookedUp(HeldOpen { by, processes, not_whole, ..HeldOpen::default() }))
         };
         let denied = Some("denied");
         let cases = [
             (looked(vec![], None), VolumeState::Idle, "before"),
-            (looked(vec![user("")], None), VolumeState::InUse, "used by mariadbd (pid 7)"),
+            (looked(vec![user("")], None), VolumeState::InUse, "used by mariadbd (pid 7, 3 files)"),
             (
                 looked(vec![user("db-0"), user("")], denied),
                 VolumeState::InUse,
-                "used by task db-0 (mariadbd, pid 7) and 1 more",
+                "used by mariadbd (pid 7, task db-0, 3 files) and 1 other process",
             ),
             (looked(vec![], denied), VolumeState::Unknown, "who uses it is not known: denied"),
             (None, VolumeState::Unknown, "who uses it was not looked up"),

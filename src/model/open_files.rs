@@ -43,8 +43,8 @@ pub struct FileUser {
     pub pid: u32,
     /// Its name (`comm`).
     pub command: String,
-    /// Container it runs in, nested ids joined with a dot; a Docker container by the first twelve
-    /// digits of its id; empty outside any.
+    /// Container it runs in, nested ids joined with a dot; a Docker container by its whole id;
+    /// empty outside any.
     pub container: String,
     /// Task of that container; empty where that is not known.
     pub task: String,

@@ -4,6 +4,7 @@
 //! time for the one-shot commands.
 
 mod daemon;
+mod fanotify;
 mod filesystems;
 pub mod once;
 mod once_log;
@@ -11,11 +12,10 @@ mod open_files;
 mod project_ids;
 mod signal;
 pub mod state_file;
-mod told;
 
 pub use daemon::{Daemon, Settings};
+pub use fanotify::checked as check_fanotify;
 pub use project_ids::checked as check_project_ids;
-pub use told::checked as check_fanotify;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -27,7 +27,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// Sources as collectors: one that is absent is no failure, it just is not there.
-fn collector_runs(sources: &[SourceReport]) -> impl Iterator<Item = CollectorRun> {
+pub(crate) fn collector_runs(sources: &[SourceReport]) -> impl Iterator<Item = CollectorRun> {
     sources.iter().filter(|source| source.health != SourceHealth::Absent).map(|source| {
         CollectorRun {
             name: source.name,

@@ -161,6 +161,7 @@ fn judge(
         network: network.filesystems,
         transports: network.transports,
     };
+    attend(&mut snapshot);
     storage::attach(&mut snapshot, below);
     memory.observe_states(&snapshot);
     for view in &mut snapshot.volumes {
@@ -169,7 +170,6 @@ fn judge(
     for view in &mut snapshot.sandboxes {
         view.history = memory.sandbox(&view.sandbox.key);
     }
-    attend(&mut snapshot);
     snapshot.findings = at_once_since(
         &Facts {
             snapshot: &snapshot,

@@ -5,12 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::support::daemon::{Daemon, value};
-
-fn du(path: &Path) -> f64 {
-    let output = Command::new("du").args(["-s", "-B1"]).arg(path).output().expect("du");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    text.split_whitespace().next().and_then(|bytes| bytes.parse().ok()).expect("a number")
-}
+use crate::support::du::used_bytes;
 
 fn configured(dir: &Path, text: &str) -> std::path::PathBuf {
     let config = dir.join("plimsoll.yml");
@@ -52,11 +47,11 @@ fn each_match_is_a_subject_with_its_quota_and_a_new_one_is_noticed() {
     let path = |name: &str| data.join(name).display().to_string();
     for name in ["pg-0", "pg-1"] {
         let used = of("plimsoll_volume_used_bytes", "db", &path(name));
-        assert_eq!(used, Some(du(&data.join(name))), "{name}");
+        assert_eq!(used, Some(used_bytes(&data.join(name)) as f64), "{name}");
         assert_eq!(of("plimsoll_volume_quota_bytes", "db", &path(name)), Some(819_200.0));
     }
     let over = of("plimsoll_volume_over_quota_bytes", "db", &path("pg-1"));
-    assert_eq!(over, Some(du(&ledger) - 819_200.0));
+    assert_eq!(over, Some(used_bytes(&ledger) as f64 - 819_200.0));
     let page = daemon.get("/metrics").body;
     assert!(page.contains("principal=\"team-db\""), "{page}");
     // One directory is one subject, though two entries name it; links and hidden ones are none.
@@ -105,7 +100,7 @@ fn a_directory_is_in_use_while_a_process_has_something_open_in_it() {
     let reason = daemon.wait_for("its use is seen", Duration::from_secs(20), |daemon| {
         state(daemon, "used", "in_use")
     });
-    assert_eq!(reason, format!("used by sleep (pid {})", store.id()));
+    assert_eq!(reason, format!("used by sleep (pid {}, 1 file)", store.id()));
     // Where some process may not be looked into (by a root without all capabilities), nobody found
     // is not nobody there.
     let nobody = |daemon: &Daemon, name: &str| {

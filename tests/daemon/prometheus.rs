@@ -1,10 +1,10 @@
 //! A real Prometheus scrapes the running daemon, and what it stored is read back.
 
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::scene;
+use crate::support::du::used_bytes;
 
 /// A real Prometheus, ended when dropped.
 pub struct Prometheus {
@@ -45,7 +45,8 @@ impl Prometheus {
         serde_json::from_slice(&output.expect("curl").stdout).ok()
     }
 
-    fn query(&self, expression: &str) -> Vec<(serde_json::Value, f64)> {
+    /// Labels and value of each series of an expression; none while it does not answer.
+    pub fn query(&self, expression: &str) -> Vec<(serde_json::Value, f64)> {
         let encoded: String = expression.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let Some(answer) = self.get(&format!("/api/v1/query?query={encoded}")) else {
             return Vec::new();
@@ -73,12 +74,6 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-fn du(path: &Path) -> f64 {
-    let output = Command::new("du").args(["-s", "-B1"]).arg(path).output().expect("du");
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.split_whitespace().next().and_then(|bytes| bytes.parse().ok()).expect("bytes")
-}
-
 #[test]
 fn prometheus_reads_back_what_lies_on_disk() {
     let scene = scene::quiet();
@@ -99,7 +94,8 @@ fn prometheus_reads_back_what_lies_on_disk() {
     assert_eq!(used.len(), 1, "one series, not one per holder");
     assert_eq!(used[0].0["role"], "analytics");
     assert_eq!(used[0].0["disk"], "ROOT");
-    assert_eq!(used[0].1, du(&scene.volume("analytics", "wh-0001")));
+    let volume = scene.volume("analytics", "wh-0001");
+    assert_eq!(used[0].1, used_bytes(&volume) as f64);
 
     // Two tasks on one shared volume: its bytes are one series, its holders two.
     let holders = prometheus.query("plimsoll_volume_holders{volume=\"shared-0005\"}");

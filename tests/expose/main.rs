@@ -37,6 +37,13 @@ fn telemetry() -> Telemetry {
     telemetry.usage_inodes(1_000_000);
     telemetry.usage_passes("complete", 1);
     telemetry.usage_fanotify(&Told::default()).expect("names are valid");
+    let alerting = telemetry.alerting();
+    alerting.alerts(2, 0);
+    alerting.begin("am1:9093");
+    alerting.request("am1:9093", 0.02);
+    alerting.accepted("am1:9093", 2, 1_700_000_000.0);
+    alerting.failed("am2:9093", "refused");
+    alerting.pending("am2:9093", 2);
     telemetry
 }
 

@@ -135,9 +135,7 @@ impl Drop for DelayAccounting {
 
 fn name_of(device: &str) -> String {
     let (major, minor) = device.split_once(':').expect("MAJ:MIN");
-    let number = plimsoll::model::DeviceNumber {
-        major: major.parse().expect("a number"),
-        minor: minor.parse().expect("a number"),
-    };
-    plimsoll::measure::io::device_name(&plimsoll::host::Roots::default(), number)
+    let number = |part: &str| part.parse().expect("a number");
+    let sysfs = plimsoll::host::devices::Sysfs::new(std::path::Path::new("/sys"));
+    sysfs.name((number(major), number(minor))).unwrap_or_else(|| device.to_owned())
 }

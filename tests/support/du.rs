@@ -20,10 +20,15 @@ fn run(path: &Path, args: &[&str]) -> u64 {
 
 pub fn du(path: &Path) -> Du {
     Du {
-        used: run(path, &["-s", "-B1"]),
+        used: used_bytes(path),
         apparent: run(path, &["-s", "--apparent-size", "-B1"]),
         inodes: run(path, &["-s", "--inodes"]),
     }
+}
+
+/// Allocated bytes of a tree.
+pub fn used_bytes(path: &Path) -> u64 {
+    run(path, &["-s", "-B1"])
 }
 
 /// Sum of `st_size` as du of coreutils 9.1 has it: later ones leave directories out, and then this

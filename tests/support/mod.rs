@@ -8,4 +8,5 @@ pub mod du;
 pub mod hungfs;
 pub mod mmap;
 pub mod mounts;
+pub mod process;
 pub mod replay;

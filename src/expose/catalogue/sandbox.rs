@@ -64,6 +64,8 @@ families! {
     FULL_AT = Gauge "plimsoll_sandbox_full_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_SANDBOX,
         "When its quota or its filesystem is full, whichever comes first, at the rate seen. No series when it is not growing, or when what was seen does not bear \
          out a prediction.";
+    QUOTA_FULL_AT = Gauge "plimsoll_sandbox_quota_full_timestamp_seconds", Some("seconds"), IDENTITY, [], "one per sandbox that fills its quota",
+        "The same, where it is the quota that is full first. Where it is the filesystem, that tells it.";
     INFO = Info "plimsoll_sandbox_info", None, IDENTITY,
         ["path", "kind", "containerizer", "framework_name", "role", "task", "task_name", "enforcement", "method", "filesystem"],
         PER_SANDBOX,

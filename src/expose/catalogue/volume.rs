@@ -77,6 +77,8 @@ families! {
     FULL_AT = Gauge "plimsoll_volume_full_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_VOLUME,
         "When its quota or its filesystem is full, whichever comes first, at the rate seen. No series when it is not growing, or when what was seen does not bear \
          out a prediction.";
+    QUOTA_FULL_AT = Gauge "plimsoll_volume_quota_full_timestamp_seconds", Some("seconds"), IDENTITY, [], "one per volume that fills its quota",
+        "The same, where it is the quota that is full first. Where it is the filesystem, that tells it.";
     INFO = Info "plimsoll_volume_info", None, IDENTITY,
         ["path", "principal", "disk_type", "kind", "reservation", "shared", "enforcement", "method", "driver", "filesystem", "remote"],
         PER_VOLUME,

@@ -29,12 +29,17 @@ impl Sysfs {
         self.root.join(format!("dev/block/{major}:{minor}"))
     }
 
+    /// The kernel's name of a device (`sda`, `dm-3`), `None` when it has none here.
+    pub fn name(&self, number: (u32, u32)) -> Option<String> {
+        // The last part of the link's target.
+        let link = fs::read_link(self.directory(number)).ok()?;
+        Some(escape_name(link.file_name()?))
+    }
+
     /// The device of this number. `None`: sysfs knows none, or is not there.
     pub fn device(&self, number: (u32, u32)) -> Option<Device> {
         let directory = self.directory(number);
-        // The last part of the link's target is the device's name.
-        let link = fs::read_link(&directory).ok()?;
-        let name = escape_name(link.file_name()?);
+        let name = self.name(number)?;
         let mapper = attribute(&directory, "dm/name");
         let uuid = attribute(&directory, "dm/uuid").unwrap_or_default();
         let raid_level = attribute(&directory, "md/level").filter(|level| !level.is_empty());

@@ -14,18 +14,16 @@ mod entry;
 mod history;
 pub mod limiter;
 mod look;
-mod names;
 mod points;
 mod shared;
 pub mod survey;
-
-pub use names::device_name;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::host::Roots;
+use crate::host::devices::Sysfs;
 use crate::model::{ContainerIo, DeviceNumber, Direction, LimitKind, SandboxKey, Timestamp};
 
 use cgroup::{DescriptorRoom, Finder, Hierarchies, LimitFiles, Lost, parse_pressure};
@@ -46,7 +44,7 @@ pub struct IoMeter {
     entries: BTreeMap<SandboxKey, Entry>,
     /// Limits of every group in any entry's chain.
     limit_files: HashMap<PathBuf, LimitFiles>,
-    points: BTreeMap<PathBuf, LimitPoint>,
+    points: HashMap<PathBuf, LimitPoint>,
     names: HashMap<DeviceNumber, String>,
     accounting: Accounting,
     /// A thread showed that it waited: delays are counted on this kernel.
@@ -78,7 +76,7 @@ impl IoMeter {
             hierarchies: Hierarchies::default(),
             entries: BTreeMap::new(),
             limit_files: HashMap::new(),
-            points: BTreeMap::new(),
+            points: HashMap::new(),
             names: HashMap::new(),
             accounting: Accounting::Unknown,
             delays_seen: false,
@@ -112,8 +110,11 @@ impl IoMeter {
     pub fn pass(&mut self, now: Timestamp) -> Round {
         let monotonic = self.started.elapsed().as_secs_f64();
         let Self { roots, names, buffer, entries, errors, .. } = self;
-        let mut name =
-            |number| names.entry(number).or_insert_with(|| device_name(roots, number)).clone();
+        let sysfs = Sysfs::new(&roots.sysfs);
+        let mut name = |number: DeviceNumber| {
+            let named = || sysfs.name((number.major, number.minor));
+            names.entry(number).or_insert_with(|| named().unwrap_or(number.to_string())).clone()
+        };
         let mut around = Around {
             points: &self.points,
             name: &mut name,
@@ -203,7 +204,7 @@ struct Above {
 
 fn above(
     entry: &Entry,
-    points: &BTreeMap<PathBuf, LimitPoint>,
+    points: &HashMap<PathBuf, LimitPoint>,
 ) -> BTreeMap<(DeviceNumber, Direction), Above> {
     let mut found: BTreeMap<_, Above> = BTreeMap::new();
     for point in entry.chain.iter().skip(1).filter_map(|group| points.get(group)) {

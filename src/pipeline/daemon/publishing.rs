@@ -28,16 +28,20 @@ impl Shared {
             sequence += 1;
             let mut made = self.assemble(sequence);
             let config = self.config.load();
-            made.findings = self.state().findings.update(&Facts {
+            let mut state = self.state();
+            made.findings = state.findings.update(&Facts {
                 snapshot: &made,
                 thresholds: &config.conditions,
                 series_dropped: series_dropped(&made, config.metrics.max_series),
                 debt_seconds: counted.debt_seconds,
                 now: made.taken_at,
             });
+            let awaited = state.findings.awaited().map(str::to_owned).collect();
+            drop(state);
             let made = Arc::new(made);
             self.snapshot.store(Arc::clone(&made));
             self.want_open_files(&made);
+            self.alerts.observe(&made, &awaited);
             // What is raised during the least gap is seen after it.
             std::thread::sleep(LEAST_PUBLISH_GAP);
             self.publish.wait(PUBLISH_EVERY);

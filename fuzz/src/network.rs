@@ -25,7 +25,7 @@ pub fn run(data: &[u8]) {
     for row in ceph::parse_metrics(data) {
         // Of latencies or of sizes, never both.
         assert!(row.mean_micros.is_some() != row.bytes.is_some());
-        assert!(!row.item.contains(char::is_whitespace) && !row.item.is_empty());
+        assert!(row.item.split_ascii_whitespace().eq([row.item.as_str()]));
     }
     if let Some(waiting) = ceph::parse_osdc(data) {
         assert!(data.starts_with(b"REQUESTS "));

@@ -88,9 +88,9 @@ fn container_name(row: &IoRow<'_>, names: &HashMap<&str, &SandboxRow<'_>>) -> St
 
 fn counted(direction: &DirectionIo) -> String {
     let Some(moved) = direction.bytes else { return absent() };
-    let operations = direction.operations.map_or(String::new(), |operations| {
-        format!("<small>{} ops</small>", count(operations))
-    });
+    let operations = direction
+        .operations
+        .map_or(String::new(), |operations| format!("<small>{} ops</small>", count(operations)));
     format!("{}{operations}", bytes(moved))
 }
 
@@ -122,9 +122,7 @@ fn limits(device: &DeviceRow<'_>) -> String {
 }
 
 fn used(limit: &IoLimit) -> String {
-    limit
-        .used_ratio
-        .map_or(String::new(), |ratio| format!(" <small>{}</small>", percent(ratio)))
+    limit.used_ratio.map_or(String::new(), |ratio| format!(" <small>{}</small>", percent(ratio)))
 }
 
 fn held_back(device: &DeviceRow<'_>) -> String {
@@ -149,9 +147,9 @@ fn held_back(device: &DeviceRow<'_>) -> String {
 fn waited(row: &IoRow<'_>) -> String {
     let mut parts = Vec::new();
     if let Some(pressure) = row.pressure {
-        let share = pressure.some_ratio.map_or(String::new(), |ratio| {
-            format!(" <small>{}</small>", percent(ratio))
-        });
+        let share = pressure
+            .some_ratio
+            .map_or(String::new(), |ratio| format!(" <small>{}</small>", percent(ratio)));
         parts.push(format!(
             "<span class=\"holder\">pressure {}{share}</span>",
             span(pressure.some_seconds)

@@ -54,6 +54,7 @@ pub fn cases() -> Vec<Case> {
         vec![
             ("plimsoll_filesystem_files", FILESYSTEM.to_owned(), 100.0),
             ("plimsoll_filesystem_files_free", FILESYSTEM.to_owned(), free),
+            ("plimsoll_filesystem_responsive", FILESYSTEM.to_owned(), 1.0),
         ]
     };
     let promised = |bytes: f64| {
@@ -189,6 +190,15 @@ pub fn cases() -> Vec<Case> {
             FILESYSTEM,
         ),
         case(
+            // Of one on the network the server is named.
+            "filesystem_filling",
+            [filesystem(5.0, 1.0, None), one("plimsoll_network_filesystem_info", NETWORK, 1.0)]
+                .concat(),
+            [filesystem(11.0, 1.0, None), one("plimsoll_network_filesystem_info", NETWORK, 1.0)]
+                .concat(),
+            NETWORK,
+        ),
+        case(
             "filesystem_full",
             filesystem(2.0, 1.0, None),
             filesystem(11.0, 1.0, None),
@@ -211,8 +221,10 @@ pub fn cases() -> Vec<Case> {
         case("filesystem_overcommitted", promised(101.0), promised(100.0), FILESYSTEM),
         case(
             "filesystem_readonly",
-            one("plimsoll_filesystem_readonly", FILESYSTEM, 1.0),
-            one("plimsoll_filesystem_readonly", FILESYSTEM, 0.0),
+            [filesystem(50.0, 1.0, None), one("plimsoll_filesystem_readonly", FILESYSTEM, 1.0)]
+                .concat(),
+            [filesystem(50.0, 1.0, None), one("plimsoll_filesystem_readonly", FILESYSTEM, 0.0)]
+                .concat(),
             FILESYSTEM,
         ),
         case(

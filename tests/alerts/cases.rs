@@ -180,9 +180,6 @@ pub fn cases() -> Vec<Case> {
             one("plimsoll_container_io_pressure_full_seconds_total", SANDBOX, 20.0),
             SANDBOX,
         ),
-        case("io_neighbour", neighbours(90.0, 24.0, 0.0), neighbours(90.0, 24.0, 20.0), SANDBOX),
-        case("io_neighbour", neighbours(90.0, 24.0, 0.0), neighbours(60.0, 24.0, 0.0), SANDBOX),
-        case("io_neighbour", neighbours(90.0, 24.0, 0.0), neighbours(90.0, 3.0, 0.0), SANDBOX),
         case(
             "filesystem_filling",
             filesystem(5.0, 1.0, None),

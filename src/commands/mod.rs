@@ -56,6 +56,11 @@ fn configuration(global: &GlobalArgs) -> anyhow::Result<Loaded> {
     Ok(loaded)
 }
 
+/// Name of this host.
+fn host_name() -> String {
+    sysinfo::System::host_name().unwrap_or_else(|| "localhost".into())
+}
+
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

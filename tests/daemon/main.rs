@@ -15,3 +15,4 @@ mod prometheus;
 mod scene;
 mod service_discovery;
 mod surfaces;
+mod web;

@@ -95,12 +95,26 @@ pub enum Command {
     Rules(RulesArgs),
 }
 
+/// How a site is offered, whichever it is.
+#[derive(Clone, Debug, Default, Group)]
+pub struct WebArgs {
+    /// File with TLS, users, headers and rate limit of our own port (docs/web.md)
+    #[arg(long = "web.config.file", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub web_config_file: Option<PathBuf>,
+    /// Listen on the sockets that systemd passes instead of --web.listen-address
+    #[arg(long = "web.systemd-socket")]
+    pub systemd_socket: bool,
+}
+
 /// Flags of `serve`.
 #[derive(Clone, Debug, Group)]
 pub struct ServeArgs {
     /// Address to listen on, such as :10061 or 127.0.0.1:10061; may be given several times
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10061")]
     pub listen: Vec<ListenAddress>,
+    /// TLS, users and sockets.
+    #[command(flatten)]
+    pub web: WebArgs,
     /// Let POST /-/reload reload the configuration (SIGHUP always does)
     #[arg(long = "web.enable-lifecycle")]
     pub enable_lifecycle: bool,
@@ -127,6 +141,9 @@ pub struct DiscoverArgs {
     /// Address to listen on; may be given several times
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10062")]
     pub listen: Vec<ListenAddress>,
+    /// TLS, users and sockets.
+    #[command(flatten)]
+    pub web: WebArgs,
     /// Also write the targets to this file (file SD), replaced whole when they change
     #[arg(long = "output.file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,

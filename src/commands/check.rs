@@ -1,26 +1,34 @@
 //! `plimsoll check`: what works, what is missing, and what to do about it.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::cli::ListenAddress;
 use crate::cli::args::{CheckArgs, CheckOutput, GlobalArgs};
 use crate::cli::rows::{ignore_broken_pipe, write_json};
+use crate::expose::alertmanager::{self, Checked, Reached};
 use crate::host::{Guard, Roots};
 use crate::measure::io::survey::survey;
 use crate::model::{SourceError, SourceHealth};
 use crate::pipeline::{check_fanotify, check_project_ids, once};
 use crate::text;
 
-use super::{configuration, runtime};
+use super::permissions::FEATURES;
+use super::{configuration, host_name, runtime};
 
 /// Everything the check found.
 #[derive(Debug, Serialize)]
 struct Report {
     host: Vec<Fact>,
+    /// Which features have the privileges they need.
+    permissions: Vec<Fact>,
     agent: Vec<Fact>,
+    /// Labels of every alert that is sent, where any is.
+    alerting: Vec<Fact>,
     sources: Vec<Source>,
     unresponsive_mounts: Vec<String>,
     disagreements: Vec<String>,
@@ -33,7 +41,7 @@ struct Report {
 /// One value, and where it came from.
 #[derive(Debug, Serialize)]
 struct Fact {
-    name: &'static str,
+    name: Cow<'static, str>,
     value: String,
     origin: String,
 }
@@ -55,7 +63,9 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
 
     let mut report = Report {
         host: host(&roots),
+        permissions: permissions(),
         agent: Vec::new(),
+        alerting: Vec::new(),
         sources: Vec::new(),
         unresponsive_mounts: Vec::new(),
         disagreements: Vec::new(),
@@ -64,7 +74,7 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
     };
     report.host.push(open_files(loaded.config.orphans.open_files));
     report.host.push(Fact {
-        name: "configuration",
+        name: "configuration".into(),
         value: loaded.path.map_or("defaults".into(), |path| path.display().to_string()),
         origin: match loaded.from_env.len() {
             0 => String::new(),
@@ -73,7 +83,11 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
     });
     if let Some(resolved) = &found.resolved {
         let mut fact = |name, value: String, origin: &str| {
-            report.agent.push(Fact { name, value, origin: origin.to_string() });
+            report.agent.push(Fact {
+                name: Cow::Borrowed(name),
+                value,
+                origin: origin.to_string(),
+            });
         };
         if let Some(work_dir) = &resolved.work_dir {
             fact("work_dir", work_dir.value.display().to_string(), &work_dir.origin);
@@ -86,12 +100,12 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
     }
     let inventory = &Arc::clone(&found.inventory);
     for fact in survey(&inventory.containers, &guard.table(), &roots) {
-        report.host.push(Fact { name: fact.name, value: fact.value, origin: fact.hint });
+        report.host.push(Fact { name: fact.name.into(), value: fact.value, origin: fact.hint });
     }
     if let Some(agent) = &inventory.agent {
         let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "not known".into());
         let mut fact = |name, value| {
-            report.agent.push(Fact { name, value, origin: String::new() });
+            report.agent.push(Fact { name: Cow::Borrowed(name), value, origin: String::new() });
         };
         fact("agent id", known(&agent.id));
         fact("version", known(&agent.version));
@@ -101,7 +115,24 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
     let project_ids = check_project_ids(&loaded.config, inventory, &guard);
     let fanotify = check_fanotify(&loaded.config, inventory, &guard);
     let judged = once::judge_unmeasured(&loaded.config, &roots, &guard, found);
-    for source in judged.inventory.sources.iter().chain(&project_ids).chain(&fanotify) {
+    // The port is that of a daemon without --web.listen-address, for a check does not listen.
+    let reached = Reached { host: host_name(), port: ListenAddress::DEFAULT_PORT, tls: false };
+    let alerting = &loaded.config.alerting;
+    let Checked { labels, sources } = runtime.block_on(alertmanager::check(alerting, &reached));
+    if !alerting.alertmanagers.is_empty() {
+        let given = alerting.labels.clone().unwrap_or_default();
+        let label = |(name, value): (String, String)| Fact {
+            origin: match given.contains_key(&name) {
+                true => String::new(),
+                false => "not in alerting.labels: assumed; it must be what Prometheus has".into(),
+            },
+            name: name.into(),
+            value,
+        };
+        report.alerting = labels.into_iter().map(label).collect();
+    }
+    let others = project_ids.iter().chain(&fanotify).chain(&sources);
+    for source in judged.inventory.sources.iter().chain(others) {
         report.ok &= matches!(source.health, SourceHealth::Ok | SourceHealth::Absent);
         report.sources.push(Source {
             collector: source.name,
@@ -147,7 +178,7 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
 
 fn host(roots: &Roots) -> Vec<Fact> {
     let fact = |name, value: Option<String>| Fact {
-        name,
+        name: Cow::Borrowed(name),
         value: value.unwrap_or_else(|| "not known".into()),
         origin: String::new(),
     };
@@ -158,7 +189,7 @@ fn host(roots: &Roots) -> Vec<Fact> {
     ];
     let root = rustix::process::geteuid().is_root();
     facts.push(Fact {
-        name: "user",
+        name: "user".into(),
         value: if root { "root".into() } else { rustix::process::geteuid().as_raw().to_string() },
         origin: match reads_everything() {
             Some(true) => "can read every directory".into(),
@@ -173,6 +204,21 @@ fn host(roots: &Roots) -> Vec<Fact> {
     facts
 }
 
+/// What the user that asks may; the service's are in its log.
+fn permissions() -> Vec<Fact> {
+    let fact = |feature: &super::permissions::Feature| {
+        let lacking: Vec<_> = feature.missing().iter().map(|one| one.name()).collect();
+        let (value, origin) = match lacking.as_slice() {
+            [] => ("can be used".to_owned(), String::new()),
+            lacking => {
+                (format!("needs {}", lacking.join(" and ")), format!("without: {}", feature.lost))
+            }
+        };
+        Fact { name: feature.name.into(), value, origin }
+    };
+    FEATURES.iter().map(fact).collect()
+}
+
 /// Whether it can be seen who holds files of an orphan open. Source: `proc_pid_fd(5)`.
 fn open_files(wanted: bool) -> Fact {
     const SYS_PTRACE: u64 = 1 << 19;
@@ -185,7 +231,7 @@ fn open_files(wanted: bool) -> Fact {
              known without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
         }
     };
-    Fact { name: "open files", value: value.into(), origin: String::new() }
+    Fact { name: "open files".into(), value: value.into(), origin: String::new() }
 }
 
 /// CAP_DAC_READ_SEARCH, or CAP_DAC_OVERRIDE which implies it, is in force. Source:
@@ -207,17 +253,20 @@ fn write_text(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
             return Ok(());
         }
         writeln!(out, "{title}")?;
+        let width = facts.iter().map(|fact| fact.name.len()).max().unwrap_or(0).max(14);
         for fact in facts {
             let origin = match fact.origin.as_str() {
                 "" => String::new(),
                 origin => format!("  ({})", text::escape(origin)),
             };
-            writeln!(out, "  {:<14} {}{origin}", fact.name, text::escape(&fact.value))?;
+            writeln!(out, "  {:<width$} {}{origin}", fact.name, text::escape(&fact.value))?;
         }
         Ok(())
     };
     facts(out, "Host", &report.host)?;
+    facts(out, "Permissions", &report.permissions)?;
     facts(out, "Agent", &report.agent)?;
+    facts(out, "Labels of every alert", &report.alerting)?;
     writeln!(out, "Sources")?;
     for source in &report.sources {
         let word = match source.health {

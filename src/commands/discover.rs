@@ -19,7 +19,7 @@ use crate::discover::mesos::master::agents::registered;
 use crate::expose::http::{self, Chunks, Site};
 use crate::expose::service_discovery::{TargetOptions, Targets};
 
-use super::serve::{bind_all, serve_until_told};
+use super::serve::{Port, serve_until_told};
 use super::{configuration, replace, runtime};
 
 const NOT_FOUND: &str =
@@ -37,11 +37,12 @@ pub(super) fn run(global: &GlobalArgs, args: &DiscoverArgs) -> anyhow::Result<Ex
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let listeners = runtime.block_on(bind_all(&args.listen))?;
+    let port = Port { listen: &args.listen, web: &args.web };
+    let taken = runtime.block_on(port.take())?;
     let site = Arc::new(DiscoverySite::new().context("register our own metrics")?);
     let asking = runtime.spawn(work.for_ever(Arc::clone(&site)));
     let nothing_to_reload = Arc::new(|| Ok(()));
-    runtime.block_on(serve_until_told(listeners, site, nothing_to_reload))?;
+    runtime.block_on(serve_until_told(taken, site, nothing_to_reload))?;
     asking.abort();
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)

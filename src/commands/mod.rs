@@ -5,9 +5,11 @@ mod demo;
 mod discover;
 mod list;
 mod metrics;
+pub mod permissions;
 mod rules;
 mod scan;
 mod serve;
+mod service_manager;
 pub mod top;
 
 use std::io::{IsTerminal, Write};
@@ -54,6 +56,11 @@ fn configuration(global: &GlobalArgs) -> anyhow::Result<Loaded> {
         tracing::warn!(warning, "Configuration");
     }
     Ok(loaded)
+}
+
+/// Name of this host.
+fn host_name() -> String {
+    sysinfo::System::host_name().unwrap_or_else(|| "localhost".into())
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

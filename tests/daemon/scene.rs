@@ -57,6 +57,14 @@ impl Prepared {
         Daemon::serve(&self.config, &args)
     }
 
+    /// The same with environment variables.
+    pub fn serve_with(&self, environment: &[(&str, &str)]) -> Daemon {
+        let flags = self.path_flags();
+        let mut args = vec!["serve", "--config.file", self.config.to_str().expect("a UTF-8 path")];
+        args.extend(flags.iter().map(String::as_str));
+        Daemon::start_in(&args, environment)
+    }
+
     /// `--path.*` flags that lead into the scene.
     pub fn path_flags(&self) -> Vec<String> {
         let roots = self.replay.roots();
@@ -75,6 +83,7 @@ impl Prepared {
     }
 
     /// Directory below the work directory, as it lies on this machine.
+    #[allow(dead_code)] // not every test binary with this module uses it
     pub fn work(&self, below: &str) -> PathBuf {
         self.replay.host(Path::new(replay::WORK_DIR).join(below))
     }

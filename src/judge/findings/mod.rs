@@ -16,7 +16,7 @@ mod subjects;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use memory::{FindingMemory, Remembered};
+pub use memory::{FindingMemory, Remembered, identity};
 pub use orphan::{OrphanAdvice, orphan_advice};
 
 use std::collections::HashSet;

@@ -112,7 +112,7 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
     let fanotify = check_fanotify(&loaded.config, inventory, &guard);
     let judged = once::judge_unmeasured(&loaded.config, &roots, &guard, found);
     // The port is that of a daemon without --web.listen-address, for a check does not listen.
-    let reached = Reached { host: host_name(), port: ListenAddress::DEFAULT_PORT };
+    let reached = Reached { host: host_name(), port: ListenAddress::DEFAULT_PORT, tls: false };
     let alerting = &loaded.config.alerting;
     let Checked { labels, sources } = runtime.block_on(alertmanager::check(alerting, &reached));
     if !alerting.alertmanagers.is_empty() {

@@ -105,7 +105,7 @@ pub(super) fn serve(
         roots: global.roots(),
         handle: runtime.handle().clone(),
         telemetry: Arc::clone(&telemetry),
-        reached: reached(&listeners),
+        reached: taken.reached(),
     })
     .context("start the threads of the daemon")?;
 
@@ -141,10 +141,16 @@ pub(super) fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
-/// How this host's daemon is reached, as far as it knows itself.
-fn reached(listeners: &[TcpListener]) -> Reached {
-    let port = listeners.first().and_then(|listener| listener.local_addr().ok());
-    Reached { host: host_name(), port: port.map_or(0, |address| address.port()) }
+impl Taken {
+    /// How this host's daemon is reached, as far as it knows itself.
+    fn reached(&self) -> Reached {
+        let port = self.listeners.first().and_then(|listener| listener.local_addr().ok());
+        Reached {
+            host: host_name(),
+            port: port.map_or(0, |address| address.port()),
+            tls: self.web.as_ref().is_some_and(|web| web.speaks_tls()),
+        }
+    }
 }
 
 /// What SIGHUP does; `Err` is what to log.

@@ -67,6 +67,8 @@ pub struct Reached {
     pub host: String,
     /// Port of the status page.
     pub port: u16,
+    /// Whether it speaks TLS there.
+    pub tls: bool,
 }
 
 /// Sends what fires to every configured address. Ends its sending when dropped.
@@ -194,7 +196,8 @@ impl Drop for Sidecar {
 
 /// Labels, runbook and status page of every alert.
 pub fn origin(config: &AlertingConfig, reached: &Reached) -> Origin {
-    let Reached { host, port } = reached;
+    let Reached { host, port, tls } = reached;
+    let scheme = if *tls { "https" } else { "http" };
     let mut target = Labels::new();
     target.insert("job".into(), RuleOptions::default().job);
     target.insert("instance".into(), format!("{host}:{port}"));
@@ -205,7 +208,7 @@ pub fn origin(config: &AlertingConfig, reached: &Reached) -> Origin {
     Origin {
         target,
         runbook: runbook.unwrap_or_else(|| RuleOptions::default().runbook),
-        status_url: status_url.unwrap_or_else(|| format!("http://{host}:{port}/")),
+        status_url: status_url.unwrap_or_else(|| format!("{scheme}://{host}:{port}/")),
     }
 }
 

@@ -51,8 +51,8 @@ families! {
          but the directory is gone), unknown. Finished sandboxes are in plimsoll_finished_sandboxes.";
     ERROR_BOUND_BYTES = Gauge "plimsoll_sandbox_error_bound_bytes", Some("bytes"), IDENTITY, [], PER_SANDBOX,
         "By how much plimsoll_sandbox_used_bytes may be off: 0 when the value is exact, and for the method \
-         incremental an estimate from what full passes found to have been missed before. Measured on \
-         Plimsoll's own schedule.";
+         incremental an estimate from what full passes found to have been missed before; no series \
+         before the first such pass. Measured on Plimsoll's own schedule.";
     MEASURED = Gauge "plimsoll_sandbox_measured_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_SANDBOX,
         "When the last whole measurement of the sandbox ended. No series before the first one.";
     MEASURE_FAILED = Gauge "plimsoll_sandbox_measure_failed", None, IDENTITY, [], PER_SANDBOX,

@@ -64,8 +64,8 @@ families! {
          no series where not all processes could be looked into.";
     ERROR_BOUND_BYTES = Gauge "plimsoll_volume_error_bound_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,
         "By how much plimsoll_volume_used_bytes may be off: 0 when the value is exact, and for the method \
-         incremental an estimate from what full passes found to have been missed before. Measured on \
-         Plimsoll's own schedule.";
+         incremental an estimate from what full passes found to have been missed before; no series \
+         before the first such pass. Measured on Plimsoll's own schedule.";
     MEASURED = Gauge "plimsoll_volume_measured_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_VOLUME,
         "When the last whole measurement of the volume ended. No series before the first one.";
     MEASURE_FAILED = Gauge "plimsoll_volume_measure_failed", None, IDENTITY, [], PER_VOLUME,

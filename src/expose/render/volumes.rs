@@ -155,8 +155,9 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
     }
     encoder.family(&ERROR_BOUND_BYTES);
     for (labels, view) in each() {
-        if let Some(sample) = &view.measured.sample {
-            encoder.u64(labels, sample.error_bound_bytes);
+        let sample = view.measured.sample.as_ref();
+        if let Some(bound) = sample.and_then(|sample| sample.error_bound_bytes) {
+            encoder.u64(labels, bound);
         }
     }
     encoder.family(&MEASURED);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::expose::render::series_dropped;
-use crate::expose::telemetry::Telemetry;
+use crate::expose::telemetry::{Telemetry, Told};
 use crate::judge::findings::Facts;
 use crate::judge::{Evidence, assemble, open_files, storage};
 use crate::measure::usage::MeterStats;
@@ -93,4 +93,16 @@ fn count(telemetry: &Telemetry, before: &MeterStats, now: &MeterStats) {
     telemetry.usage_bound(checked, exceeded);
     telemetry.usage_remembered(now.remembered_bytes, now.remembered, now.unremembered);
     telemetry.usage_throttled(now.throttled);
+    if let Some(watch) = &now.watch {
+        let told = Told {
+            filesystems: (watch.trusted, watch.untrusted),
+            subjects: watch.listeners,
+            events: watch.events_total,
+            overflows: watch.overflows_total,
+            directories: watch.directories,
+        };
+        if let Err(error) = telemetry.usage_fanotify(&told) {
+            tracing::error!(%error, "The metrics of fanotify cannot be registered");
+        }
+    }
 }

@@ -110,7 +110,7 @@ fn used(bytes: u64) -> Measured {
             method: Method::Walk,
             measured_at: NOW,
             duration_seconds: 0.0,
-            error_bound_bytes: 0,
+            error_bound_bytes: Some(0),
         }),
         ..Measured::default()
     }

@@ -17,12 +17,15 @@ use crate::model::{SourceError, SourceHealth};
 use crate::pipeline::{check_fanotify, check_project_ids, once};
 use crate::text;
 
+use super::permissions::FEATURES;
 use super::{configuration, host_name, runtime};
 
 /// Everything the check found.
 #[derive(Debug, Serialize)]
 struct Report {
     host: Vec<Fact>,
+    /// Which features have the privileges they need.
+    permissions: Vec<Fact>,
     agent: Vec<Fact>,
     /// Labels of every alert that is sent, where any is.
     alerting: Vec<Fact>,
@@ -60,6 +63,7 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
 
     let mut report = Report {
         host: host(&roots),
+        permissions: permissions(),
         agent: Vec::new(),
         alerting: Vec::new(),
         sources: Vec::new(),
@@ -200,6 +204,21 @@ fn host(roots: &Roots) -> Vec<Fact> {
     facts
 }
 
+/// What the user that asks may; the service's are in its log.
+fn permissions() -> Vec<Fact> {
+    let fact = |feature: &super::permissions::Feature| {
+        let lacking: Vec<_> = feature.missing().iter().map(|one| one.name()).collect();
+        let (value, origin) = match lacking.as_slice() {
+            [] => ("can be used".to_owned(), String::new()),
+            lacking => {
+                (format!("needs {}", lacking.join(" and ")), format!("without: {}", feature.lost))
+            }
+        };
+        Fact { name: feature.name.into(), value, origin }
+    };
+    FEATURES.iter().map(fact).collect()
+}
+
 /// Whether it can be seen who holds files of an orphan open. Source: `proc_pid_fd(5)`.
 fn open_files(wanted: bool) -> Fact {
     const SYS_PTRACE: u64 = 1 << 19;
@@ -234,16 +253,18 @@ fn write_text(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
             return Ok(());
         }
         writeln!(out, "{title}")?;
+        let width = facts.iter().map(|fact| fact.name.len()).max().unwrap_or(0).max(14);
         for fact in facts {
             let origin = match fact.origin.as_str() {
                 "" => String::new(),
                 origin => format!("  ({})", text::escape(origin)),
             };
-            writeln!(out, "  {:<14} {}{origin}", fact.name, text::escape(&fact.value))?;
+            writeln!(out, "  {:<width$} {}{origin}", fact.name, text::escape(&fact.value))?;
         }
         Ok(())
     };
     facts(out, "Host", &report.host)?;
+    facts(out, "Permissions", &report.permissions)?;
     facts(out, "Agent", &report.agent)?;
     facts(out, "Labels of every alert", &report.alerting)?;
     writeln!(out, "Sources")?;

@@ -5,9 +5,11 @@ mod demo;
 mod discover;
 mod list;
 mod metrics;
+pub mod permissions;
 mod rules;
 mod scan;
 mod serve;
+mod service_manager;
 pub mod top;
 
 use std::io::{IsTerminal, Write};

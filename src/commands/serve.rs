@@ -20,7 +20,7 @@ use crate::expose::web::{Guarded, Web};
 use crate::expose::{BuildInfo, Telemetry};
 use crate::pipeline::{Daemon, Settings};
 
-use super::{configuration, host_name, runtime};
+use super::{configuration, host_name, permissions, runtime, service_manager};
 
 pub(super) fn run(global: &GlobalArgs, args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let loaded = configuration(global)?;
@@ -30,6 +30,7 @@ pub(super) fn run(global: &GlobalArgs, args: &ServeArgs) -> anyhow::Result<ExitC
     };
     tracing::info!(version = version::VERSION, config = from, "Starting");
     let reload = Reload { path: global.config_file.clone() };
+    tracing::info!(features = permissions::summary(), "Permissions");
     let port = Port { listen: &args.listen, web: &args.web };
     serve(global, port, loaded.config, reload, args.enable_lifecycle)
 }
@@ -105,19 +106,22 @@ pub(super) fn serve(
         roots: global.roots(),
         handle: runtime.handle().clone(),
         telemetry: Arc::clone(&telemetry),
-        reached: taken.reached(),
+        reached: reached(&taken),
     })
     .context("start the threads of the daemon")?;
 
     let apply = Arc::new(daemon.reconfigure());
     let reload = Arc::new(reload);
     let bound = Arc::clone(&max_series);
+    let newest = daemon.snapshot();
     let take_up: TakeUp = Arc::new(move || {
-        let config = reload.read()?;
-        bound.store(config.metrics.max_series, Ordering::Relaxed);
-        apply(config);
-        tracing::info!("Configuration reloaded");
-        Ok(())
+        service_manager::reloading(newest.load().ready, || {
+            let config = reload.read()?;
+            bound.store(config.metrics.max_series, Ordering::Relaxed);
+            apply(config);
+            tracing::info!("Configuration reloaded");
+            Ok(())
+        })
     });
     let mut state = AppState::new(daemon.snapshot(), telemetry, build);
     state.max_series = Arc::clone(&max_series);
@@ -133,6 +137,7 @@ pub(super) fn serve(
         });
         state.reload = Some(reloader);
     }
+    runtime.spawn(service_manager::keep_informed(daemon.snapshot()));
     runtime.block_on(serve_until_told(taken, Arc::new(state), take_up))?;
     tracing::info!("Stopping");
     drop(daemon);
@@ -141,16 +146,11 @@ pub(super) fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
-impl Taken {
-    /// How this host's daemon is reached, as far as it knows itself.
-    fn reached(&self) -> Reached {
-        let port = self.listeners.first().and_then(|listener| listener.local_addr().ok());
-        Reached {
-            host: host_name(),
-            port: port.map_or(0, |address| address.port()),
-            tls: self.web.as_ref().is_some_and(|web| web.speaks_tls()),
-        }
-    }
+/// How this host's daemon is reached, as far as it knows itself.
+fn reached(taken: &Taken) -> Reached {
+    let port = taken.listeners.first().and_then(|listener| listener.local_addr().ok());
+    let tls = taken.web.as_ref().is_some_and(|web| web.speaks_tls());
+    Reached { host: host_name(), port: port.map_or(0, |address| address.port()), tls }
 }
 
 /// What SIGHUP does; `Err` is what to log.
@@ -200,6 +200,7 @@ pub(super) async fn serve_until_told<T: Site>(
             _ = interrupt.recv() => break,
         }
     }
+    service_manager::stopping();
     let _ = stop.send(true);
     for server in servers {
         server.await.context("the HTTP server")??;

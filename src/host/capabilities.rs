@@ -7,6 +7,8 @@ pub enum Capability {
     DacReadSearch = 2,
     /// `CAP_FOWNER`: changes attributes of what others own.
     Fowner = 3,
+    /// `CAP_SYS_PTRACE`: looks into processes of other users.
+    SysPtrace = 19,
     /// `CAP_SYS_ADMIN`: project quotas, marks on filesystems.
     SysAdmin = 21,
 }
@@ -17,6 +19,7 @@ impl Capability {
         match self {
             Self::DacReadSearch => "CAP_DAC_READ_SEARCH",
             Self::Fowner => "CAP_FOWNER",
+            Self::SysPtrace => "CAP_SYS_PTRACE",
             Self::SysAdmin => "CAP_SYS_ADMIN",
         }
     }
@@ -24,7 +27,12 @@ impl Capability {
     /// Whether this process has it in force; `None`: that cannot be read.
     pub fn held(self) -> Option<bool> {
         let status = procfs::process::Process::myself().ok()?.status().ok()?;
-        Some(status.capeff & (1 << self as u64) != 0)
+        // CAP_DAC_OVERRIDE reads every directory, too.
+        let enough = match self {
+            Self::DacReadSearch => 1 << self as u64 | 1 << 1,
+            other => 1 << other as u64,
+        };
+        Some(status.capeff & enough != 0)
     }
 }
 

@@ -10,7 +10,7 @@ use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::host::errno::{self, Outcome};
-use crate::host::{Guard, GuardError, MountEntry, MountTable, Ticket, source};
+use crate::host::{Guard, GuardError, MountEntry, MountTable, Roots, Ticket, source};
 use crate::model::{ClockStep, FilesystemSample, FilesystemUsage, Timestamp};
 
 /// What one round found.
@@ -54,11 +54,13 @@ impl FilesystemMeter {
             .into_values()
             .map(|(entry, answers)| (entry, answers.then(|| ask(guard, entry))))
             .collect();
+        let mut host = HostsView::new(guard.roots());
         for (entry, ticket) in asked {
             let key = (entry.device, entry.mount_point.clone());
             let mut responsive = true;
             match ticket.map(|ticket| ticket.and_then(Ticket::wait)) {
-                Some(Ok(Ok(usage))) => {
+                Some(Ok(Ok(mut usage))) => {
+                    usage.readonly = usage.readonly && host.readonly(entry);
                     self.last.insert(key.clone(), (usage, Instant::now()));
                 }
                 Some(Ok(Err(error))) => {
@@ -182,6 +184,32 @@ fn by_the_clock_now(mut usage: FilesystemUsage, at: Instant) -> FilesystemUsage 
     usage
 }
 
+/// Whether the host may write where this process may not: a service that is shut in
+/// (`ProtectSystem=strict`), or a container that has the host's root mounted read-only, sees every
+/// filesystem read-only. Process 1 lives in the host's mount namespace, and tells of its own mounts.
+struct HostsView<'a> {
+    roots: &'a Roots,
+    /// Read once a round, and only if something is read-only here. Not from the guard: it knows no
+    /// change of the filesystem's own options, such as ext4's remount after an error.
+    table: Option<Option<MountTable>>,
+}
+
+impl<'a> HostsView<'a> {
+    fn new(roots: &'a Roots) -> Self {
+        Self { roots, table: None }
+    }
+
+    /// Where process 1 does not show this mount, what was seen here stands.
+    fn readonly(&mut self, entry: &MountEntry) -> bool {
+        let table = self.table.get_or_insert_with(|| {
+            let text = std::fs::read(self.roots.procfs.join("1/mountinfo")).ok()?;
+            Some(MountTable::parse(&text))
+        });
+        let same = table.as_ref().and_then(|table| table.at(&entry.mount_point));
+        same.filter(|same| same.device == entry.device).is_none_or(MountEntry::readonly)
+    }
+}
+
 type Asked = Result<Ticket<io::Result<FilesystemUsage>>, GuardError>;
 
 fn ask(guard: &Guard, entry: &MountEntry) -> Asked {
@@ -213,6 +241,37 @@ fn now() -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn read_only_is_what_the_host_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let roots = Roots { procfs: dir.path().into(), ..Roots::default() };
+        let seen = MountTable::parse(
+            b"1 0 8:0 / / ro - ext4 root rw\n\
+              2 1 8:1 / /data ro - ext4 d rw\n\
+              3 1 8:2 / /failed ro - ext4 e rw\n\
+              4 1 8:3 / /bound ro - ext4 f rw\n\
+              5 1 8:4 / /moved ro - ext4 g rw\n",
+        );
+        let readonly = |point: &str| {
+            HostsView::new(&roots).readonly(seen.at(Path::new(point)).expect("a mount"))
+        };
+        assert!(readonly("/"), "nobody says otherwise");
+        std::fs::create_dir(dir.path().join("1")).unwrap();
+        std::fs::write(
+            dir.path().join("1/mountinfo"),
+            "11 0 8:0 / / rw - ext4 root rw\n\
+             12 11 8:1 / /data rw - ext4 d rw\n\
+             13 11 8:2 / /failed rw - ext4 e ro,errors=remount-ro\n\
+             14 11 8:3 / /bound ro - ext4 f rw\n\
+             15 11 8:9 / /moved rw - ext4 other rw\n",
+        )
+        .unwrap();
+        assert!(!readonly("/") && !readonly("/data"), "only this process is shut in");
+        assert!(readonly("/failed"), "the filesystem is");
+        assert!(readonly("/bound"), "the host's mount is");
+        assert!(readonly("/moved"), "another filesystem at that place says nothing");
+    }
 
     #[test]
     fn named_by_the_shortest_mount_of_the_whole() {

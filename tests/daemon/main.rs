@@ -14,5 +14,6 @@ mod notice;
 mod prometheus;
 mod scene;
 mod service_discovery;
+mod service_manager;
 mod surfaces;
 mod web;

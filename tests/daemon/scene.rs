@@ -57,6 +57,14 @@ impl Prepared {
         Daemon::serve(&self.config, &args)
     }
 
+    /// The same with environment variables.
+    pub fn serve_with(&self, environment: &[(&str, &str)]) -> Daemon {
+        let flags = self.path_flags();
+        let mut args = vec!["serve", "--config.file", self.config.to_str().expect("a UTF-8 path")];
+        args.extend(flags.iter().map(String::as_str));
+        Daemon::start_in(&args, environment)
+    }
+
     /// `--path.*` flags that lead into the scene.
     pub fn path_flags(&self) -> Vec<String> {
         let roots = self.replay.roots();

@@ -29,9 +29,15 @@ pub struct Answer {
 impl Daemon {
     /// Starts `plimsoll ARGS… --web.listen-address 127.0.0.1:0` and waits until it listens.
     pub fn start(args: &[&str]) -> Self {
+        Self::start_in(args, &[])
+    }
+
+    /// The same with these environment variables.
+    pub fn start_in(args: &[&str], environment: &[(&str, &str)]) -> Self {
         // The guest's program is built as an example, and finds the binary in its PATH.
         let mut child = Command::new(option_env!("CARGO_BIN_EXE_plimsoll").unwrap_or("plimsoll"))
             .args(args)
+            .envs(environment.iter().copied())
             .args(["--web.listen-address", "127.0.0.1:0", "--log.level", "debug"])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -67,7 +67,7 @@ pub struct Reached {
     pub host: String,
     /// Port of the status page.
     pub port: u16,
-    /// Whether it speaks TLS there.
+    /// Its port speaks TLS.
     pub tls: bool,
 }
 

@@ -78,7 +78,6 @@ pub fn throttled(direction: &str, seconds: f64) -> Samples {
         .into()
 }
 
-/// Two containers on one device: what the first writes, in percent of 100 MiB/s, and how many
 /// seconds of each minute the other waits and stands at a limit of its own.
 pub fn neighbours(percent: f64, waits: f64, at_limit: f64) -> Samples {
     const PERCENT: f64 = 60.0 * 1_048_576.0;

@@ -132,7 +132,7 @@ fn listing(root: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
 /// One change of the tree; what cannot be done is left out.
 fn change(kind: u8, root: &Path, outside: &Path, choices: &mut Choices<'_>) {
     let (mut dirs, mut files) = listing(root);
-    if choices.byte() % 8 == 0 {
+    if choices.byte().is_multiple_of(8) {
         let (more_dirs, more_files) = listing(outside);
         dirs.extend(more_dirs);
         files.extend(more_files);

@@ -41,8 +41,12 @@ fn of_page(page: &str) -> BTreeMap<&str, Crates> {
             section = Some(line);
         }
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let (Some(section), ["", name, features, why, _, ""]) = (section, cells.as_slice()) else { continue };
-        let Some(name) = name.strip_prefix('`').and_then(|name| name.strip_suffix('`')) else { continue };
+        let (Some(section), ["", name, features, why, _, ""]) = (section, cells.as_slice()) else {
+            continue;
+        };
+        let Some(name) = name.strip_prefix('`').and_then(|name| name.strip_suffix('`')) else {
+            continue;
+        };
         assert!(!why.is_empty(), "{name}: why is it there?");
         let features = features.split(',').map(|one| one.trim().trim_matches('`').to_owned());
         let features = features.filter(|one| !one.is_empty()).collect();

@@ -36,7 +36,8 @@ fn a_drop_in_gives_the_capabilities_of_its_features_and_the_unit_only_one() {
     assert_eq!(words(&unit, "CapabilityBoundingSet"), always);
     for feature in &FEATURES {
         let Some(name) = feature.drop_in else {
-            let needs: BTreeSet<_> = feature.needs.iter().map(|one| one.name().to_owned()).collect();
+            let needs: BTreeSet<_> =
+                feature.needs.iter().map(|one| one.name().to_owned()).collect();
             assert_eq!(needs, always, "{}", feature.name);
             continue;
         };

@@ -183,7 +183,9 @@ fn permissions() -> Vec<Fact> {
         let lacking: Vec<_> = feature.missing().iter().map(|one| one.name()).collect();
         let (value, origin) = match lacking.as_slice() {
             [] => ("can be used".to_owned(), String::new()),
-            lacking => (format!("needs {}", lacking.join(" and ")), format!("without: {}", feature.lost)),
+            lacking => {
+                (format!("needs {}", lacking.join(" and ")), format!("without: {}", feature.lost))
+            }
         };
         Fact { name: feature.name, value, origin }
     };

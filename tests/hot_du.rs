@@ -9,7 +9,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use plimsoll::measure::usage::hot::{Drift, Hints, Recorder, Refreshed, Tree, WINDOW, drift};
+use plimsoll::measure::usage::hot::{
+    Drift, Hints, Missed, Recorder, Refreshed, Tree, WINDOW, drift,
+};
 use plimsoll::measure::usage::{Progress, Totals, Walk};
 use proptest::prelude::*;
 use rustix::io::Errno;
@@ -99,6 +101,36 @@ proptest! {
         prop_assert_eq!(numbers(left.totals()), numbers(full(&root, WINDOW, MEMORY).0));
     }
 
+    /// In directories with many files beside, which a listing passes by, and more files changing than
+    /// are followed: what comes and goes is seen all the same, and whatever is missed is found and
+    /// counted by the next full pass.
+    #[test]
+    fn random_changes_among_many(
+        first in ops(20),
+        rounds in prop::collection::vec(ops(12), 1..4),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, outside) = (dir.path().join("box"), dir.path().join("beside"));
+        for path in [&root, &root.join("n1"), &outside] {
+            fs::create_dir(path).unwrap();
+            for i in 0..60 {
+                fs::write(path.join(format!("beside-{i}")), vec![1; 100 * i]).unwrap();
+            }
+        }
+        first.iter().for_each(|op| change(&root, &outside, op));
+        let mut tree = full(&root, WINDOW, MEMORY).1.expect("small enough");
+        for ops in rounds {
+            ops.iter().for_each(|op| change(&root, &outside, op));
+            std::thread::sleep(Duration::from_millis(60));
+            let (ours, du) = quiet(&root, || refresh(&mut tree, 1000).0);
+            let (all, new) = full(&root, WINDOW, MEMORY);
+            prop_assert_eq!(ours.inodes, du.inodes);
+            prop_assert_eq!(all.used_bytes, du.used);
+            let missed = drift(&tree, &new.expect("small enough"));
+            prop_assert!(du.used.abs_diff(ours.used) <= missed.bytes, "{:?} {:?} {:?}", ours, du, missed);
+        }
+    }
+
     /// The same through an overlay, whose upper directory is what a container with an image adds to
     /// its sandbox. On the real kernel.
     #[test]
@@ -150,7 +182,7 @@ proptest! {
         prop_assert_eq!(refresh(&mut tree, 100).0.used_bytes, before.used_bytes);
         let (exact, next) = full(dir.path(), none, MEMORY);
         let missed = drift(&tree, next.as_ref().unwrap());
-        prop_assert_eq!(missed, exact.used_bytes - before.used_bytes);
+        prop_assert_eq!(missed.bytes, exact.used_bytes - before.used_bytes);
         let mut known = Drift::default();
         known.reconciled(missed, Duration::from_secs(60));
         let mut tree = next.unwrap();
@@ -158,7 +190,7 @@ proptest! {
         let (value, churn) = refresh(&mut tree, 100);
         let (ours, du) = quiet(dir.path(), || full(dir.path(), none, MEMORY).0);
         prop_assert_eq!(ours, du);
-        let bound = known.bound(value.used_bytes, churn, 0, Duration::from_secs(60));
+        let bound = known.bound(value.used_bytes, churn, Duration::from_secs(60)).expect("reconciled");
         prop_assert!(du.used.abs_diff(value.used_bytes) <= bound, "{} {value:?} {bound}", du.used);
     }
 }
@@ -186,9 +218,8 @@ fn fifty_bytes_a_file_at_two_sizes() {
         let each = tree.bytes() as f64 / files as f64;
         assert!(each <= 50.0, "{each} bytes a file at {files}");
         assert!(each >= 16.0, "{each} bytes a file at {files}: not all is counted");
-        // All were just made: only an eighth of them is followed, and that is said.
+        // All were just made: only an eighth of them is followed.
         assert!(tree.hot_files() <= files / 8 + files / 32, "{}", tree.hot_files());
-        assert!(tree.passed_over() > 0);
     }
     // Past the bound nothing is remembered; the pass itself is whole.
     let root = dir.path().join("4000");
@@ -208,8 +239,50 @@ fn only_what_moved_is_looked_at() {
     assert_eq!(tree.looked_at(), 41, "a still tree: its directories");
     fs::write(dir.path().join("dir-00007/one more"), "x").unwrap();
     let (totals, churn) = refresh(&mut tree, 1_000_000);
-    assert_eq!(tree.looked_at(), 41 + 51, "and one directory's files");
+    assert_eq!(tree.looked_at(), 41 + 1 + 9, "and what is new, with a few of the files beside it");
     assert_eq!((totals.files, churn), (2042, 4096));
+}
+
+/// A listing that looks the same is no proof: filesystems give the inode of a file that is gone to the
+/// next one.
+#[test]
+fn made_anew_under_the_same_names() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |i: usize| dir.path().join(format!("report-{i:03}"));
+    let write = |i: usize, size: usize| fs::write(path(i), vec![1; size]).unwrap();
+    let remove = |i: usize| fs::remove_file(path(i)).unwrap();
+    let inode = |i: usize| fs::metadata(path(i)).unwrap().ino();
+    (0..100).for_each(|i| write(i, 1));
+    std::thread::sleep(Duration::from_millis(60));
+    let mut tree = full(dir.path(), Duration::ZERO, MEMORY).1.unwrap();
+    let equals_du = |tree: &mut Tree| {
+        std::thread::sleep(Duration::from_millis(60));
+        let (ours, du) = quiet(dir.path(), || refresh(tree, 1_000_000).0);
+        assert_eq!(ours, du);
+    };
+    equals_du(&mut tree);
+    // One of them: there is nothing new in the listing, and that is strange.
+    let before = inode(50);
+    remove(50);
+    write(50, 100_000);
+    let reused = inode(50) == before;
+    equals_du(&mut tree);
+    // All of them, and one more: the listing explains itself, but a probe is not what it was.
+    let before: Vec<u64> = (0..100).map(inode).collect();
+    (0..100).for_each(remove);
+    (0..101).for_each(|i| write(i, 50_000));
+    let again = (0..100).filter(|&i| inode(i) == before[i]).count();
+    equals_du(&mut tree);
+    if !reused || again < 50 {
+        eprintln!("SKIPPED in part: this filesystem did not use the same inodes again ({again})");
+    }
+    // Still a saving where the listing tells the truth.
+    write(200, 10_000);
+    equals_du(&mut tree);
+    refresh(&mut tree, 1000);
+    write(201, 10_000);
+    refresh(&mut tree, 1000);
+    assert!(tree.looked_at() < 20, "{}", tree.looked_at());
 }
 
 #[test]
@@ -271,7 +344,7 @@ fn written_through_a_mapping() {
     assert_eq!(refresh(&mut tree, 100).0, before);
     let (after, new) = full(dir.path(), Duration::ZERO, MEMORY);
     assert_eq!(after.used_bytes, before.used_bytes + 4096);
-    assert_eq!(drift(&tree, &new.unwrap()), 4096);
+    assert_eq!(drift(&tree, &new.unwrap()), Missed { bytes: 4096, largest: 4096 });
 }
 
 #[test]

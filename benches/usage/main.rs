@@ -4,7 +4,10 @@
 //! cargo bench --bench usage -- full 10000 100000          # one pass; 1000000 if asked for
 //! cargo bench --bench usage -- steady 100000 --minutes 2  # 1 % of the files change a minute
 //! cargo bench --bench usage -- steady-any 100000          # the same, other ones each minute
+//! cargo bench --bench usage -- told told-any 100000       # both with fanotify; needs root
 //! ```
+//!
+//! `--budget 0.006` gives the meter another part of a core than its default of 0.01.
 //!
 //! `full` runs all contenders in turn, again and again, so that a busy machine slows all of them
 //! alike, and prints medians: CPU time (user and system, from `getrusage`), wall time, and system
@@ -29,13 +32,14 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut what = Vec::new();
     let mut sizes = Vec::new();
-    let (mut rounds, mut minutes) = (7, 2.0);
+    let (mut rounds, mut minutes, mut budget) = (7, 2.0, None);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut number = || args.next().and_then(|text| text.parse::<f64>().ok());
         match arg.as_str() {
-            "full" | "steady" | "steady-any" => what.push(arg),
+            "full" | "steady" | "steady-any" | "told" | "told-any" => what.push(arg),
             "--rounds" => rounds = number().map_or(rounds, |n| n as usize),
+            "--budget" => budget = number(),
             "--minutes" => minutes = number().unwrap_or(minutes),
             // What cargo passes to every benchmark.
             "--bench" => {}
@@ -43,7 +47,8 @@ fn main() -> ExitCode {
                 Ok(files) => sizes.push(files),
                 Err(_) => {
                     eprintln!(
-                        "unknown argument {other}: full | steady | steady-any, FILES, --rounds, --minutes"
+                        "unknown argument {other}: full | steady | steady-any | told | told-any, FILES, \
+                         --rounds, --minutes, --budget"
                     );
                     return ExitCode::FAILURE;
                 }
@@ -56,13 +61,16 @@ fn main() -> ExitCode {
     if what.is_empty() {
         what.push("full".into());
     }
+    let options = |load, told| steady::Options { minutes, load, told, budget };
     for &files in &sizes {
         let tree = tree::Tree::make(files);
         for name in &what {
             match name.as_str() {
                 "full" => full::run(&tree, rounds.max(1)),
-                "steady" => steady::run(&tree, minutes, steady::Load::Set),
-                _ => steady::run(&tree, minutes, steady::Load::Any),
+                "steady" => steady::run(&tree, &options(steady::Load::Set, false)),
+                "told" => steady::run(&tree, &options(steady::Load::Set, true)),
+                "steady-any" => steady::run(&tree, &options(steady::Load::Any, false)),
+                _ => steady::run(&tree, &options(steady::Load::Any, true)),
             }
         }
     }

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use plimsoll::host::{Guard, Roots};
+use plimsoll::measure::usage::fanotify::Watcher;
 use plimsoll::measure::usage::{How, MeterStats, Target, UsageConfig, UsageMeter, measure_once};
 use plimsoll::model::{Method, SandboxKey, SourceKind, Subject};
 
@@ -24,6 +25,10 @@ use super::tree::{SUBJECTS, Tree};
 const CHANGED_A_MINUTE: f64 = 0.01;
 /// What a change appends.
 const APPENDED: usize = 4096;
+/// How long files change before measuring begins.
+const BEFORE: Duration = Duration::from_secs(75);
+/// Times the age asked for after which all were reconciled once.
+const FIRST_MAX_AGES: f64 = 3.5;
 /// Seconds after which a change should be in the published value.
 const FRESH: usize = 30;
 
@@ -57,14 +62,27 @@ struct Seen {
     /// The same against whatever it was within the last [`FRESH`] seconds.
     late: Vec<f64>,
     ages: Vec<f64>,
-    /// Values of single subjects, and those that were further off than their bound said.
+    /// Values of single subjects; those with a bound; those that were further off than it said.
+    all: u64,
     values: u64,
     outside: u64,
     incremental: u64,
     bounds: Vec<f64>,
 }
 
-pub fn run(tree: &Tree, minutes: f64, load: Load) {
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub minutes: f64,
+    pub load: Load,
+    /// With fanotify.
+    pub told: bool,
+    /// Part of a core; the default for `None`.
+    pub budget: Option<f64>,
+}
+
+pub fn run(tree: &Tree, options: &Options) {
+    let Options { load, told, .. } = *options;
     let du: Vec<Vec<String>> = tree
         .subjects
         .iter()
@@ -85,44 +103,80 @@ pub fn run(tree: &Tree, minutes: f64, load: Load) {
     let once = measure_once(&guard, &targets, |_| {});
     let start = once.iter().map(|(_, m)| m.sample.expect("measured").used_bytes as i64).collect();
     let truth = Truth { start, grown: (0..SUBJECTS).map(|_| AtomicI64::new(0)).collect() };
-    let resident = resident_bytes();
-    // Others may be at the disk too.
-    let config = UsageConfig { io_pressure: 0.0, ..UsageConfig::default() };
-    let meter =
-        UsageMeter::start(Arc::clone(&guard), config, || {}).expect("a thread for the meter");
-    meter.set_targets(targets.clone());
-    let began = Instant::now();
-    while meter.stats().pending > 0 || meter.stats().subjects == 0 {
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    let bootstrap = (began.elapsed().as_secs_f64(), meter.stats().cpu_seconds_total);
-
     let stop = AtomicBool::new(false);
-    let mut seen = Seen::default();
-    let (before, began) = (meter.stats(), Instant::now());
+    let way = if told { "fanotify" } else { "no fanotify" };
+    println!(
+        "\nsteady state: {} files, {:.0} % change a minute ({load:?}), {way}",
+        tree.files,
+        CHANGED_A_MINUTE * 100.0
+    );
+    println!("one du a subject: {a_round:.2} s of CPU a round");
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| write(tree, load, &stop, &truth.grown));
-        let mut past: VecDeque<Vec<i64>> = VecDeque::from([truth.now()]);
-        while began.elapsed().as_secs_f64() < minutes * 60.0 {
-            std::thread::sleep(Duration::from_secs(1));
-            look(&meter, &targets, &truth, &mut past, &mut seen);
-        }
+        // What works on a host did so before Plimsoll was started.
+        std::thread::sleep(BEFORE);
+        measure(tree, options, &guard, &targets, &truth, a_round);
         stop.store(true, Ordering::Relaxed);
         writer.join().expect("the writer ended")
     });
-    let seconds = began.elapsed().as_secs_f64();
-    let after = meter.stats();
-    let grown = resident_bytes() - resident;
-    meter.shutdown();
-    report(tree, load, &seen, &before, &after, seconds, a_round);
+}
+
+fn measure(
+    tree: &Tree,
+    options: &Options,
+    guard: &Arc<Guard>,
+    targets: &[Target],
+    truth: &Truth,
+    a_round: f64,
+) {
+    let resident = resident_bytes();
+    let mut past: VecDeque<Vec<i64>> = VecDeque::from([truth.now()]);
+    // Others may be at the disk too.
+    let mut config = UsageConfig { io_pressure: 0.0, ..UsageConfig::default() };
+    config.cpu_budget = options.budget.unwrap_or(config.cpu_budget);
+    let own = tree.root().parent().expect("the build directory").to_path_buf();
+    let watcher = options.told.then(|| {
+        Watcher::start(&[own], config.cpu_budget / 2.0).expect("fanotify is there, for root")
+    });
+    let first = Duration::from_secs_f64(FIRST_MAX_AGES * config.max_age.as_secs_f64());
+    let meter = UsageMeter::start_told(Arc::clone(guard), config, watcher, || {})
+        .expect("a thread for the meter");
+    meter.set_targets(targets.to_vec());
+    let began = Instant::now();
+    while meter.stats().pending > 0 || meter.stats().subjects == 0 {
+        std::thread::sleep(Duration::from_millis(50));
+        if began.elapsed().as_secs() as usize >= past.len() {
+            past.push_back(truth.now());
+        }
+    }
+    let bootstrap = (began.elapsed().as_secs_f64(), meter.stats().cpu_seconds_total);
     println!("first pass of all: {:.1} s, {:.2} s of CPU", bootstrap.0, bootstrap.1);
+    let whole = Duration::from_secs_f64(options.minutes * 60.0);
+    let parts = [("until the first reconciliations", first.min(whole)), ("after them", whole)];
+    for (part, until) in parts {
+        let mut seen = Seen::default();
+        let (before, from) = (meter.stats(), began.elapsed());
+        while began.elapsed() < until {
+            std::thread::sleep(Duration::from_secs(1));
+            look(&meter, targets, truth, &mut past, &mut seen);
+        }
+        let seconds = (began.elapsed() - from).as_secs_f64();
+        if seconds > 1.0 {
+            report(part, &seen, &before, &meter.stats(), seconds, a_round);
+        }
+    }
+    let after = meter.stats();
     println!(
-        "remembered: {:.1} MB of {} subjects, {:.1} bytes a file; resident memory grew by {:.1} MB",
+        "\nremembered: {:.1} MB of {} subjects, {:.1} bytes a file; resident memory grew by {:.1} MB",
         after.remembered_bytes as f64 / 1e6,
         after.remembered,
         after.remembered_bytes as f64 / tree.files as f64,
-        grown as f64 / 1e6
+        (resident_bytes() - resident) as f64 / 1e6
     );
+    if options.told {
+        println!("{:?}", after.watch);
+    }
+    meter.shutdown();
 }
 
 fn look(
@@ -143,20 +197,21 @@ fn look(
         let Some(sample) = results.get(&target.subject).and_then(|m| m.sample) else { continue };
         let used = sample.used_bytes as i64;
         known += used;
+        seen.all += 1;
         age += now - sample.measured_at;
         // While it was measured, a second more or less, it held something between these.
         let oldest = (now - sample.measured_at + sample.duration_seconds + 2.0) as usize;
         let newest = ((now - sample.measured_at - 1.0).max(0.0)) as usize;
         let then = past.iter().rev().skip(newest).take(oldest - newest + 1).map(|all| all[index]);
         let (low, high) = then.fold((i64::MAX, i64::MIN), |(l, h), v| (l.min(v), h.max(v)));
-        let bound = sample.error_bound_bytes as i64;
-        if low <= high {
+        let bound = sample.error_bound_bytes.map(|bound| bound as i64);
+        if let Some(bound) = bound.filter(|_| low <= high) {
             seen.values += 1;
             seen.outside += u64::from(used < low - bound || used > high + bound);
         }
         if sample.method == Method::Incremental {
             seen.incremental += 1;
-            seen.bounds.push(bound as f64 / used as f64);
+            seen.bounds.extend(bound.map(|bound| bound as f64 / used as f64));
         }
     }
     seen.ages.push(age / targets.len() as f64);
@@ -170,8 +225,7 @@ fn look(
 }
 
 fn report(
-    tree: &Tree,
-    load: Load,
+    part: &str,
     seen: &Seen,
     before: &MeterStats,
     after: &MeterStats,
@@ -184,15 +238,11 @@ fn report(
     let (age, percent) = (mean(&seen.ages), |part: f64| part * 100.0);
     // Measured every P seconds, values are P/2 old on the average.
     let mesos = a_round / (2.0 * age);
-    println!(
-        "\nsteady state: {} files, {:.0} % change a minute ({load:?}), {seconds:.0} s",
-        tree.files,
-        percent(CHANGED_A_MINUTE)
-    );
+    println!("\n{part}, {seconds:.0} s:");
     println!(
         "Plimsoll: {:.3} % of a core; values {age:.1} s old on the average; {:.0} % incremental",
         percent(spent / seconds),
-        percent(seen.incremental as f64 / seen.values.max(1) as f64)
+        percent(seen.incremental as f64 / seen.all.max(1) as f64)
     );
     let passes = |name| {
         let of = |stats: &MeterStats| stats.passes_total.get(name).copied().unwrap_or(0);
@@ -205,11 +255,9 @@ fn report(
         passes("stale"),
         after.inodes_total - before.inodes_total
     );
-    println!(
-        "one du a subject at that age: {:.3} % of a core ({a_round:.2} s of CPU a round)",
-        percent(mesos)
-    );
+    println!("one du a subject at that age: {:.3} % of a core", percent(mesos));
     println!("ratio: {:.4} (1/{:.1})", spent / seconds / mesos, mesos * seconds / spent.max(1e-9));
+    println!("one du a subject every 15 s: 1/{:.1}", a_round / 15.0 * seconds / spent.max(1e-9));
     println!(
         "error of the sum of all bytes: median {:.4} %, worst {:.4} %; against the last {FRESH} s: \
          median {:.4} %, worst {:.4} %",
@@ -219,11 +267,12 @@ fn report(
         worst(&seen.late)
     );
     println!(
-        "published bounds: {:.3} % of the value on the average; {} of {} values were further off; \
-         {} of {} reconciliations found one too small",
+        "published bounds: {:.3} % of the value on the average, by {} of {} values; {} were further \
+         off; {} of {} reconciliations found one too small",
         percent(mean(&seen.bounds)),
-        seen.outside,
         seen.values,
+        seen.all,
+        seen.outside,
         after.bound_exceeded_total - before.bound_exceeded_total,
         after.bound_checked_total - before.bound_checked_total
     );

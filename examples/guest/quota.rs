@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use plimsoll::host::{Guard, Roots};
+use plimsoll::measure::usage::quota::{Probe, Settled};
 use plimsoll::measure::usage::{UsageConfig, UsageMeter};
 use plimsoll::model::KernelLimit;
 
@@ -36,6 +37,7 @@ fn all_cases(report: &mut Report, top: &Path) {
     untagged_child(report, top);
     shared_id(report, top);
     inodes_at_their_limit(report, top);
+    settled(report, top);
     followed_by_the_meter(report, top);
 }
 
@@ -130,6 +132,48 @@ fn inodes_at_their_limit(report: &mut Report, top: &Path) {
     report.equal("inodes full, the number", du(&dir).1, 10);
     let limit = once(&dir).kernel_limit.and_then(|limit| limit.files_hard);
     report.equal("limit of inodes", limit, Some(10));
+}
+
+/// Read again in the shortest way, until anything is not what it was.
+fn settled(report: &mut Report, top: &Path) {
+    let guard = Guard::new(Roots::default(), Duration::from_secs(20));
+    let dir = made(top, "settled");
+    tag(&dir, 1007);
+    fs::create_dir(dir.join("sub")).expect("room");
+    write(&dir.join("sub/file"), MIB).expect("room");
+    let fresh = || {
+        // Longer than a change time is young.
+        std::thread::sleep(Duration::from_millis(100));
+        let probe = Probe::at(&guard, &target(&dir)).expect("project quotas are on");
+        let settled = Settled::read(&probe, f64::MAX).ok().and_then(|(_, settled)| settled);
+        settled.expect("the device of the mount is there")
+    };
+    let numbers = |settled: &mut Settled| {
+        let record = settled.read_again();
+        record.map(|record| (record.used_bytes, record.files.unwrap_or_default()))
+    };
+    let mut one = fresh();
+    write(&dir.join("sub/more"), 3 * MIB).expect("room");
+    settle();
+    report.equal("settled", numbers(&mut one), Some(du(&dir)));
+    write(&dir.join("own entry"), MIB).expect("room");
+    report.equal("an entry of its own", numbers(&mut one), None);
+
+    let mut one = fresh();
+    report.equal("settled again", numbers(&mut one), Some(du(&dir)));
+    set_project(&dir, 1008, true);
+    report.equal("another id", numbers(&mut one), None);
+    set_project(&dir, 1007, true);
+
+    let mut one = fresh();
+    fs::rename(&dir, top.join("moved")).expect("renamed");
+    report.equal("gone", numbers(&mut one), None);
+    tag(&made(top, "settled"), 1007);
+    report.equal("another directory of the same id", numbers(&mut one), None);
+
+    let mut one = fresh();
+    let often = std::iter::repeat_with(|| numbers(&mut one)).take_while(Option::is_some).count();
+    report.equal("a whole look now and then", often, 16);
 }
 
 /// The scheduler: a walk finds the quota true, then it alone is read; deleted files that are held

@@ -91,6 +91,19 @@ pub enum Command {
     Discover(DiscoverArgs),
     /// Print the reference of every metric
     Metrics(MetricsArgs),
+    /// Make the rules for Prometheus, with the thresholds of the configuration
+    Rules(RulesArgs),
+}
+
+/// How a site is offered, whichever it is.
+#[derive(Clone, Debug, Default, Group)]
+pub struct WebArgs {
+    /// File with TLS, users, headers and rate limit of our own port (docs/web.md)
+    #[arg(long = "web.config.file", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub web_config_file: Option<PathBuf>,
+    /// Listen on the sockets that systemd passes instead of --web.listen-address
+    #[arg(long = "web.systemd-socket")]
+    pub systemd_socket: bool,
 }
 
 /// Flags of `serve`.
@@ -99,6 +112,9 @@ pub struct ServeArgs {
     /// Address to listen on, such as :10061 or 127.0.0.1:10061; may be given several times
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10061")]
     pub listen: Vec<ListenAddress>,
+    /// TLS, users and sockets.
+    #[command(flatten)]
+    pub web: WebArgs,
     /// Let POST /-/reload reload the configuration (SIGHUP always does)
     #[arg(long = "web.enable-lifecycle")]
     pub enable_lifecycle: bool,
@@ -125,6 +141,9 @@ pub struct DiscoverArgs {
     /// Address to listen on; may be given several times
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = ":10062")]
     pub listen: Vec<ListenAddress>,
+    /// TLS, users and sockets.
+    #[command(flatten)]
+    pub web: WebArgs,
     /// Also write the targets to this file (file SD), replaced whole when they change
     #[arg(long = "output.file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: Option<PathBuf>,
@@ -223,6 +242,23 @@ pub enum CheckOutput {
     Text,
     /// For programs.
     Json,
+}
+
+/// Flags of `rules`.
+#[derive(Clone, Debug, Group)]
+pub struct RulesArgs {
+    /// Make the recording rules of a fleet instead of the alert rules
+    #[arg(long)]
+    pub recording: bool,
+    /// Write the rules to this file, replaced whole, instead of printing them
+    #[arg(long = "output.file", alias = "output", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// Name of the job in Prometheus' configuration that scrapes Plimsoll
+    #[arg(long, value_name = "NAME", default_value = "plimsoll")]
+    pub job: String,
+    /// Where your people find docs/runbook.md; the section of an alert follows after #
+    #[arg(long = "runbook-url", value_name = "URL", default_value = "docs/runbook.md")]
+    pub runbook: String,
 }
 
 /// Flags of `metrics`.
@@ -329,6 +365,17 @@ mod tests {
         for bad in ["0", "65", "-1", "many"] {
             refuse(&format!("plimsoll volumes --threads={bad}"));
         }
+    }
+
+    #[test]
+    fn rules_are_printed_for_the_usual_job() {
+        let args = parse("plimsoll rules");
+        let Command::Rules(rules) = args.command else { panic!("{args:?}") };
+        assert_eq!((rules.job.as_str(), rules.file, rules.recording), ("plimsoll", None, false));
+        let args = parse("plimsoll rules --recording --output r.yml --job storage");
+        let Command::Rules(rules) = args.command else { panic!("{args:?}") };
+        assert_eq!((rules.job.as_str(), rules.recording), ("storage", true));
+        assert_eq!(rules.file.as_deref(), Some(Path::new("r.yml")));
     }
 
     #[test]

@@ -20,6 +20,9 @@ enum Host {
 }
 
 impl ListenAddress {
+    /// Port unless `--web.listen-address` names another.
+    pub const DEFAULT_PORT: u16 = 10_061;
+
     /// The addresses to try, in order; the first that can be bound is the one. `:PORT` stands
     /// for `[::]:PORT`, which takes IPv4 too, and for `0.0.0.0:PORT` on a host without IPv6.
     ///

@@ -1,13 +1,16 @@
 //! `plimsoll check`: what works, what is missing, and what to do about it.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::cli::ListenAddress;
 use crate::cli::args::{CheckArgs, CheckOutput, GlobalArgs};
 use crate::cli::rows::{ignore_broken_pipe, write_json};
+use crate::expose::alertmanager::{self, Checked, Reached};
 use crate::host::{Guard, Roots};
 use crate::measure::io::survey::survey;
 use crate::model::{SourceError, SourceHealth};
@@ -15,7 +18,7 @@ use crate::pipeline::{check_fanotify, check_project_ids, once};
 use crate::text;
 
 use super::permissions::FEATURES;
-use super::{configuration, runtime};
+use super::{configuration, host_name, runtime};
 
 /// Everything the check found.
 #[derive(Debug, Serialize)]
@@ -24,6 +27,8 @@ struct Report {
     /// Which features have the privileges they need.
     permissions: Vec<Fact>,
     agent: Vec<Fact>,
+    /// Labels of every alert that is sent, where any is.
+    alerting: Vec<Fact>,
     sources: Vec<Source>,
     unresponsive_mounts: Vec<String>,
     disagreements: Vec<String>,
@@ -36,7 +41,7 @@ struct Report {
 /// One value, and where it came from.
 #[derive(Debug, Serialize)]
 struct Fact {
-    name: &'static str,
+    name: Cow<'static, str>,
     value: String,
     origin: String,
 }
@@ -60,6 +65,7 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         host: host(&roots),
         permissions: permissions(),
         agent: Vec::new(),
+        alerting: Vec::new(),
         sources: Vec::new(),
         unresponsive_mounts: Vec::new(),
         disagreements: Vec::new(),
@@ -68,7 +74,7 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
     };
     report.host.push(open_files(loaded.config.orphans.open_files));
     report.host.push(Fact {
-        name: "configuration",
+        name: "configuration".into(),
         value: loaded.path.map_or("defaults".into(), |path| path.display().to_string()),
         origin: match loaded.from_env.len() {
             0 => String::new(),
@@ -77,7 +83,11 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
     });
     if let Some(resolved) = &found.resolved {
         let mut fact = |name, value: String, origin: &str| {
-            report.agent.push(Fact { name, value, origin: origin.to_string() });
+            report.agent.push(Fact {
+                name: Cow::Borrowed(name),
+                value,
+                origin: origin.to_string(),
+            });
         };
         if let Some(work_dir) = &resolved.work_dir {
             fact("work_dir", work_dir.value.display().to_string(), &work_dir.origin);
@@ -90,12 +100,12 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
     }
     let inventory = &Arc::clone(&found.inventory);
     for fact in survey(&inventory.containers, &guard.table(), &roots) {
-        report.host.push(Fact { name: fact.name, value: fact.value, origin: fact.hint });
+        report.host.push(Fact { name: fact.name.into(), value: fact.value, origin: fact.hint });
     }
     if let Some(agent) = &inventory.agent {
         let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "not known".into());
         let mut fact = |name, value| {
-            report.agent.push(Fact { name, value, origin: String::new() });
+            report.agent.push(Fact { name: Cow::Borrowed(name), value, origin: String::new() });
         };
         fact("agent id", known(&agent.id));
         fact("version", known(&agent.version));
@@ -105,7 +115,24 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
     let project_ids = check_project_ids(&loaded.config, inventory, &guard);
     let fanotify = check_fanotify(&loaded.config, inventory, &guard);
     let judged = once::judge_unmeasured(&loaded.config, &roots, &guard, found);
-    for source in judged.inventory.sources.iter().chain(&project_ids).chain(&fanotify) {
+    // The port is that of a daemon without --web.listen-address, for a check does not listen.
+    let reached = Reached { host: host_name(), port: ListenAddress::DEFAULT_PORT, tls: false };
+    let alerting = &loaded.config.alerting;
+    let Checked { labels, sources } = runtime.block_on(alertmanager::check(alerting, &reached));
+    if !alerting.alertmanagers.is_empty() {
+        let given = alerting.labels.clone().unwrap_or_default();
+        let label = |(name, value): (String, String)| Fact {
+            origin: match given.contains_key(&name) {
+                true => String::new(),
+                false => "not in alerting.labels: assumed; it must be what Prometheus has".into(),
+            },
+            name: name.into(),
+            value,
+        };
+        report.alerting = labels.into_iter().map(label).collect();
+    }
+    let others = project_ids.iter().chain(&fanotify).chain(&sources);
+    for source in judged.inventory.sources.iter().chain(others) {
         report.ok &= matches!(source.health, SourceHealth::Ok | SourceHealth::Absent);
         report.sources.push(Source {
             collector: source.name,
@@ -151,7 +178,7 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
 
 fn host(roots: &Roots) -> Vec<Fact> {
     let fact = |name, value: Option<String>| Fact {
-        name,
+        name: Cow::Borrowed(name),
         value: value.unwrap_or_else(|| "not known".into()),
         origin: String::new(),
     };
@@ -162,7 +189,7 @@ fn host(roots: &Roots) -> Vec<Fact> {
     ];
     let root = rustix::process::geteuid().is_root();
     facts.push(Fact {
-        name: "user",
+        name: "user".into(),
         value: if root { "root".into() } else { rustix::process::geteuid().as_raw().to_string() },
         origin: match reads_everything() {
             Some(true) => "can read every directory".into(),
@@ -187,7 +214,7 @@ fn permissions() -> Vec<Fact> {
                 (format!("needs {}", lacking.join(" and ")), format!("without: {}", feature.lost))
             }
         };
-        Fact { name: feature.name, value, origin }
+        Fact { name: feature.name.into(), value, origin }
     };
     FEATURES.iter().map(fact).collect()
 }
@@ -204,7 +231,7 @@ fn open_files(wanted: bool) -> Fact {
              known without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
         }
     };
-    Fact { name: "open files", value: value.into(), origin: String::new() }
+    Fact { name: "open files".into(), value: value.into(), origin: String::new() }
 }
 
 /// CAP_DAC_READ_SEARCH, or CAP_DAC_OVERRIDE which implies it, is in force. Source:
@@ -239,6 +266,7 @@ fn write_text(out: &mut impl Write, report: &Report) -> std::io::Result<()> {
     facts(out, "Host", &report.host)?;
     facts(out, "Permissions", &report.permissions)?;
     facts(out, "Agent", &report.agent)?;
+    facts(out, "Labels of every alert", &report.alerting)?;
     writeln!(out, "Sources")?;
     for source in &report.sources {
         let word = match source.health {

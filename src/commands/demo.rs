@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::cli::args::{DemoArgs, GlobalArgs};
+use crate::cli::args::{DemoArgs, GlobalArgs, WebArgs};
 use crate::config::{Config, Enabled};
 use crate::demo::Scene;
 
-use super::serve::{Reload, serve};
+use super::serve::{Port, Reload, serve};
 
 pub(super) fn run(global: &GlobalArgs, args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let dir = args.directory.clone().unwrap_or_else(std::env::temp_dir);
@@ -35,7 +35,8 @@ pub(super) fn run(global: &GlobalArgs, args: &DemoArgs) -> anyhow::Result<ExitCo
         scene.home().display(),
         args.listen.first().map(|listen| listen.browsable()).unwrap_or_default(),
     );
-    let code = serve(global, &args.listen, config, Reload { path: None }, false);
+    let port = Port { listen: &args.listen, web: &WebArgs::default() };
+    let code = serve(global, port, config, Reload { path: None }, false);
     scene.stop();
     code
 }

@@ -1,7 +1,6 @@
 //! `plimsoll discover`: the agents of a cluster as Prometheus targets.
 
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -20,8 +19,8 @@ use crate::discover::mesos::master::agents::registered;
 use crate::expose::http::{self, Chunks, Site};
 use crate::expose::service_discovery::{TargetOptions, Targets};
 
-use super::serve::{bind_all, serve_until_told};
-use super::{configuration, runtime};
+use super::serve::{Port, serve_until_told};
+use super::{configuration, replace, runtime};
 
 const NOT_FOUND: &str =
     "Nothing is served here. There are:\n/targets\n/metrics\n/-/healthy\n/-/ready\n";
@@ -38,11 +37,12 @@ pub(super) fn run(global: &GlobalArgs, args: &DiscoverArgs) -> anyhow::Result<Ex
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let listeners = runtime.block_on(bind_all(&args.listen))?;
+    let port = Port { listen: &args.listen, web: &args.web };
+    let taken = runtime.block_on(port.take())?;
     let site = Arc::new(DiscoverySite::new().context("register our own metrics")?);
     let asking = runtime.spawn(work.for_ever(Arc::clone(&site)));
     let nothing_to_reload = Arc::new(|| Ok(()));
-    runtime.block_on(serve_until_told(listeners, site, nothing_to_reload))?;
+    runtime.block_on(serve_until_told(taken, site, nothing_to_reload))?;
     asking.abort();
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
@@ -102,24 +102,6 @@ impl Work {
             tokio::time::sleep(self.args.interval).await;
         }
     }
-}
-
-/// Writes a file beside the old one and puts it in its place, so that nobody reads half of it.
-fn replace(file: &Path, text: &str) -> anyhow::Result<()> {
-    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || {
-        let mut new = tempfile::Builder::new().permissions(permissions()).tempfile_in(dir)?;
-        new.write_all(text.as_bytes())?;
-        new.persist(file).map_err(|error| error.error)?;
-        Ok::<_, std::io::Error>(())
-    };
-    write().with_context(|| format!("write {}", file.display()))
-}
-
-/// Prometheus runs as another user.
-fn permissions() -> std::fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::Permissions::from_mode(0o644)
 }
 
 /// What is served.

@@ -6,12 +6,14 @@ mod discover;
 mod list;
 mod metrics;
 pub mod permissions;
+mod rules;
 mod scan;
 mod serve;
 mod service_manager;
 pub mod top;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -43,6 +45,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Check(args) => check::run(&global, &args),
         Command::Discover(args) => discover::run(&global, &args),
         Command::Metrics(args) => metrics::run(&args),
+        Command::Rules(args) => rules::run(&global, &args),
     }
 }
 
@@ -55,6 +58,11 @@ fn configuration(global: &GlobalArgs) -> anyhow::Result<Loaded> {
     Ok(loaded)
 }
 
+/// Name of this host.
+fn host_name() -> String {
+    sysinfo::System::host_name().unwrap_or_else(|| "localhost".into())
+}
+
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -62,4 +70,22 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .context("start the threads of the HTTP server")
+}
+
+/// Writes a file beside the old one and puts it in its place, so that nobody reads half of it.
+fn replace(file: &Path, text: &str) -> anyhow::Result<()> {
+    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || {
+        let mut new = tempfile::Builder::new().permissions(permissions()).tempfile_in(dir)?;
+        new.write_all(text.as_bytes())?;
+        new.persist(file).map_err(|error| error.error)?;
+        Ok::<_, std::io::Error>(())
+    };
+    write().with_context(|| format!("write {}", file.display()))
+}
+
+/// Prometheus runs as another user.
+fn permissions() -> std::fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::Permissions::from_mode(0o644)
 }

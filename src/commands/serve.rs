@@ -11,14 +11,16 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::cli::args::{GlobalArgs, ServeArgs};
+use crate::cli::args::{GlobalArgs, ServeArgs, WebArgs};
 use crate::cli::{ListenAddress, version};
 use crate::config::Config;
+use crate::expose::alertmanager::Reached;
 use crate::expose::http::{self, AppState, Reloader, Site};
+use crate::expose::web::{Guarded, Web};
 use crate::expose::{BuildInfo, Telemetry};
 use crate::pipeline::{Daemon, Settings};
 
-use super::{configuration, permissions, runtime, service_manager};
+use super::{configuration, host_name, permissions, runtime, service_manager};
 
 pub(super) fn run(global: &GlobalArgs, args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let loaded = configuration(global)?;
@@ -29,7 +31,43 @@ pub(super) fn run(global: &GlobalArgs, args: &ServeArgs) -> anyhow::Result<ExitC
     tracing::info!(version = version::VERSION, config = from, "Starting");
     let reload = Reload { path: global.config_file.clone() };
     tracing::info!(features = permissions::summary(), "Permissions");
-    serve(global, &args.listen, loaded.config, reload, args.enable_lifecycle)
+    let port = Port { listen: &args.listen, web: &args.web };
+    serve(global, port, loaded.config, reload, args.enable_lifecycle)
+}
+
+/// Where and how a site is offered.
+#[derive(Clone, Copy)]
+pub(super) struct Port<'a> {
+    /// `--web.listen-address`.
+    pub(super) listen: &'a [ListenAddress],
+    /// TLS, users and sockets.
+    pub(super) web: &'a WebArgs,
+}
+
+/// A port that is taken.
+pub(super) struct Taken {
+    listeners: Vec<TcpListener>,
+    web: Option<Arc<Web>>,
+}
+
+impl Port<'_> {
+    /// Reads the web configuration and takes every address.
+    pub(super) async fn take(self) -> anyhow::Result<Taken> {
+        let open = |path: &PathBuf| {
+            Web::open(path).map(Arc::new).map_err(|error| anyhow!("--web.config.file: {error}"))
+        };
+        let web = self.web.web_config_file.as_ref().map(open).transpose()?;
+        let listeners = match self.web.systemd_socket {
+            true => from_systemd()?,
+            false => bind_all(self.listen).await?,
+        };
+        let tls = web.as_ref().is_some_and(|web| web.speaks_tls());
+        for listener in &listeners {
+            let local = listener.local_addr().context("read the address we listen on")?;
+            tracing::info!(address = %local, tls, "Listening");
+        }
+        Ok(Taken { listeners, web })
+    }
 }
 
 /// How the configuration is read again.
@@ -48,7 +86,7 @@ impl Reload {
 /// Runs until SIGTERM or SIGINT.
 pub(super) fn serve(
     global: &GlobalArgs,
-    listen: &[ListenAddress],
+    port: Port<'_>,
     config: Config,
     reload: Reload,
     lifecycle: bool,
@@ -62,12 +100,13 @@ pub(super) fn serve(
     let telemetry = Arc::new(Telemetry::new(&build).context("register our own metrics")?);
     let max_series = Arc::new(AtomicUsize::new(config.metrics.max_series));
     // The port is taken before anything is read, so that a second daemon ends at once.
-    let listeners = runtime.block_on(bind_all(listen))?;
+    let taken = runtime.block_on(port.take())?;
     let daemon = Daemon::start(Settings {
         config,
         roots: global.roots(),
         handle: runtime.handle().clone(),
         telemetry: Arc::clone(&telemetry),
+        reached: reached(&taken),
     })
     .context("start the threads of the daemon")?;
 
@@ -99,7 +138,7 @@ pub(super) fn serve(
         state.reload = Some(reloader);
     }
     runtime.spawn(service_manager::keep_informed(daemon.snapshot()));
-    runtime.block_on(serve_until_told(listeners, Arc::new(state), take_up))?;
+    runtime.block_on(serve_until_told(taken, Arc::new(state), take_up))?;
     tracing::info!("Stopping");
     drop(daemon);
     // A request to a slow agent may still be under way; it holds nothing that must be written.
@@ -107,17 +146,25 @@ pub(super) fn serve(
     Ok(ExitCode::SUCCESS)
 }
 
+/// How this host's daemon is reached, as far as it knows itself.
+fn reached(taken: &Taken) -> Reached {
+    let port = taken.listeners.first().and_then(|listener| listener.local_addr().ok());
+    let tls = taken.web.as_ref().is_some_and(|web| web.speaks_tls());
+    Reached { host: host_name(), port: port.map_or(0, |address| address.port()), tls }
+}
+
 /// What SIGHUP does; `Err` is what to log.
 pub(super) type TakeUp = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 /// Serves a site on every listener until SIGTERM or SIGINT.
 pub(super) async fn serve_until_told<T: Site>(
-    listeners: Vec<TcpListener>,
+    taken: Taken,
     state: Arc<T>,
     take_up: TakeUp,
 ) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
-    let servers: Vec<_> = listeners
+    let servers: Vec<_> = taken
+        .listeners
         .into_iter()
         .map(|listener| {
             let mut stopped = stopped.clone();
@@ -125,7 +172,16 @@ pub(super) async fn serve_until_told<T: Site>(
                 // An error means the sender is gone, which is a stop, too.
                 let _ = stopped.wait_for(|stop| *stop).await;
             };
-            tokio::spawn(http::serve(listener, Arc::clone(&state), told))
+            let state = Arc::clone(&state);
+            match &taken.web {
+                None => tokio::spawn(http::serve(listener, state, told)),
+                Some(web) => {
+                    let site = Arc::new(Guarded::new(state, Arc::clone(web)));
+                    let web = Arc::clone(web);
+                    let accept = move |stream| Arc::clone(&web).accept(stream);
+                    tokio::spawn(http::serve_with(listener, site, told, accept))
+                }
+            }
         })
         .collect();
     let mut hangup = signal(SignalKind::hangup()).context("handle SIGHUP")?;
@@ -153,13 +209,32 @@ pub(super) async fn serve_until_told<T: Site>(
 }
 
 /// Takes every address.
-pub(super) async fn bind_all(addresses: &[ListenAddress]) -> anyhow::Result<Vec<TcpListener>> {
+async fn bind_all(addresses: &[ListenAddress]) -> anyhow::Result<Vec<TcpListener>> {
     let mut listeners = Vec::new();
     for address in addresses {
-        let listener = bind(address).await?;
-        let local = listener.local_addr().context("read the address we listen on")?;
-        tracing::info!(address = %local, "Listening");
-        listeners.push(listener);
+        listeners.push(bind(address).await?);
+    }
+    Ok(listeners)
+}
+
+/// The sockets that systemd opened for this process (sd_listen_fds(3)).
+fn from_systemd() -> anyhow::Result<Vec<TcpListener>> {
+    let mut passed = listenfd::ListenFd::from_env();
+    let count = passed.len();
+    let mut take = |at| {
+        let taken = passed.take_tcp_listener(at).and_then(|listener| {
+            listener.iter().try_for_each(|listener| listener.set_nonblocking(true))?;
+            listener.map(TcpListener::from_std).transpose()
+        });
+        taken.with_context(|| format!("--web.systemd-socket: socket {at} is no TCP listener"))
+    };
+    let listeners: Vec<_> = (0..count).map(&mut take).collect::<anyhow::Result<_>>()?;
+    let listeners: Vec<_> = listeners.into_iter().flatten().collect();
+    if listeners.is_empty() {
+        return Err(anyhow!(
+            "--web.systemd-socket: systemd passed no socket; start a socket unit with \
+             ListenStream= instead of the service"
+        ));
     }
     Ok(listeners)
 }

@@ -68,7 +68,35 @@ impl Config {
     /// shown.
     pub fn set(&mut self, key: &str, value: &OsStr) -> Result<(), String> {
         let mesos = &mut self.mesos;
+        let alerting = &mut self.alerting;
         match key {
+            "alerting.alertmanagers" => {
+                alerting.alertmanagers = super::docker::from_list(utf8(value)?);
+            }
+            "alerting.basic_auth.password" => alerting.basic_auth.password = Some(secret(value)?),
+            "alerting.basic_auth.password_file" => {
+                alerting.basic_auth.password_file = Some(PathBuf::from(value));
+            }
+            "alerting.basic_auth.username" => {
+                alerting.basic_auth.username = Some(utf8(value)?.to_owned());
+            }
+            "alerting.bearer_token" => alerting.bearer_token = Some(secret(value)?),
+            "alerting.bearer_token_file" => alerting.bearer_token_file = Some(PathBuf::from(value)),
+            "alerting.beside_prometheus" => {
+                alerting.beside_prometheus = parse(value, "true or false")?;
+            }
+            "alerting.labels" => alerting.labels = super::alerting::labels_from_list(utf8(value)?)?,
+            "alerting.resend_interval" => alerting.resend_interval = duration(value)?,
+            "alerting.runbook_url" => alerting.runbook_url = Some(utf8(value)?.to_owned()),
+            "alerting.status_url" => alerting.status_url = Some(utf8(value)?.to_owned()),
+            "alerting.timeout" => alerting.timeout = duration(value)?,
+            "alerting.tls.ca_file" => alerting.tls.ca_file = Some(PathBuf::from(value)),
+            "alerting.tls.cert_file" => alerting.tls.cert_file = Some(PathBuf::from(value)),
+            "alerting.tls.insecure_skip_verify" => {
+                alerting.tls.insecure_skip_verify = parse(value, "true or false")?;
+            }
+            "alerting.tls.key_file" => alerting.tls.key_file = Some(PathBuf::from(value)),
+            "alerting.tls.server_name" => alerting.tls.server_name = Some(utf8(value)?.to_owned()),
             "directories" => self.directories = super::directories::from_list(utf8(value)?),
             "docker.data_root" => self.docker.data_root = Some(PathBuf::from(value)),
             "docker.enabled" => self.docker.enabled = utf8(value)?.parse()?,

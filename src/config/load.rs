@@ -62,7 +62,10 @@ impl Config {
             None => Self::default(),
         };
         let mut warnings = Vec::new();
-        if text.is_some() && config.mesos.holds_secret() && others_can_read(chosen) {
+        if text.is_some()
+            && (config.mesos.holds_secret() || config.alerting.holds_secret())
+            && others_can_read(chosen)
+        {
             warnings.push(format!(
                 "{} holds a secret and everybody can read it; take that right away (chmod o-r) \
                  or move the secret into a file of its own",
@@ -103,7 +106,7 @@ impl Config {
 
 /// A configuration has some fifty nodes: the bounds are far above that, and far below what
 /// aliases could blow up.
-fn options() -> serde_saphyr::Options {
+pub(super) fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         // Kept comments have a bound of their own, which a well-explained section exceeds.
         emit_comments: false,

@@ -4,6 +4,7 @@
 //! one line. Every key, with its default and meaning, stands in `packaging/plimsoll.yml`; tests
 //! hold that file, [`Config::default`] and `docs/configuration.md` together.
 
+mod alerting;
 mod directories;
 mod docker;
 mod env;
@@ -15,7 +16,9 @@ mod suggest;
 mod types;
 mod units;
 mod validate;
+mod web;
 
+pub use alerting::{AlertingConfig, AlertingTls};
 pub use directories::{DirectoryConfig, has_wildcard};
 pub use docker::DockerConfig;
 pub use env::variable;
@@ -28,6 +31,7 @@ pub use types::{
 };
 pub use units::{ByteSize, IdRange, format_duration, parse_duration};
 pub use validate::Invalid;
+pub use web::{CipherSuite, ClientAuth, Curve, RateLimit, TlsVersion, WebConfig, WebHttp, WebTls};
 
 impl Config {
     /// Every scalar key in dotted form (`mesos.work_dir`), sorted: the words of the file, of the

@@ -65,7 +65,8 @@ fn every_key_is_read() {
          network: {interval: 2m, walk: true}\n\
          orphans:\n  grace: 0s\n  open_files: false\n  open_files_interval: 5m\n\
          io: {enabled: false, interval: 2s, sample_interval: 500ms}\n\
-         metrics:\n  max_series: 5000\nstorage: {enabled: true, path: /state}\n",
+         metrics:\n  max_series: 5000\nstorage: {enabled: true, path: /state}\n\
+         alerting: {alertmanagers: [http://am:9093]}\n",
     )
     .unwrap()
     .config;
@@ -137,6 +138,10 @@ fn every_key_is_read() {
         conditions: crate::judge::conditions::Thresholds::default(),
         metrics: MetricsConfig { max_series: 5000 },
         storage: StorageConfig { enabled: Enabled::True, path: "/state".into() },
+        alerting: AlertingConfig {
+            alertmanagers: vec!["http://am:9093".into()],
+            ..AlertingConfig::default()
+        },
     };
     assert_eq!(config, expected);
 }
@@ -152,7 +157,7 @@ fn empty_files_and_sections_mean_the_defaults() {
 fn refusals_name_file_line_column_and_reason() {
     let duration = "is not a duration such as \"15s\", \"10m\" or \"1h 30m\"";
     let keys = "mesos, docker, directories, discovery, usage, filesystems, network, io, orphans, \
-                conditions, metrics, storage";
+                conditions, metrics, storage, alerting";
     let cases = [
         (
             "mesos:\n  work_dri: /x\n",
@@ -399,7 +404,7 @@ fn every_key_can_be_set_by_a_variable() {
     for key in Config::keys() {
         let mut config = Config::default();
         let mut good = false;
-        let sets = ["7s", "2.5", "1", "true", "false", "64MiB", "7-9"].iter().any(|value| {
+        let sets = ["7s", "2.5", "1", "true", "false", "64MiB", "7-9", "a=b"].iter().any(|value| {
             good |= config.set(&key, value.as_ref()).is_ok();
             config != Config::default()
         });

@@ -7,6 +7,7 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::Secret;
+use super::alerting::AlertingConfig;
 use super::directories::DirectoryConfig;
 use super::docker::DockerConfig;
 use super::units::{ByteSize, IdRange, duration};
@@ -14,7 +15,7 @@ use crate::judge::conditions::Thresholds;
 
 /// A section that is written without content (`mesos:`) is the default one, so that a file whose
 /// keys are all commented out is a good file.
-fn section<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+pub(super) fn section<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: Deserialize<'de> + Default,
     D: Deserializer<'de>,
@@ -62,6 +63,9 @@ pub struct Config {
     /// Where what outlives a restart is kept.
     #[serde(deserialize_with = "section")]
     pub storage: StorageConfig,
+    /// Where findings are sent as alerts.
+    #[serde(deserialize_with = "section")]
+    pub alerting: AlertingConfig,
 }
 
 /// `mesos`: where the agent is and how to talk to it. What is absent is found from the host.
@@ -121,7 +125,7 @@ impl Default for MesosConfig {
     }
 }
 
-/// `mesos.basic_auth`: the agent's HTTP credentials.
+/// `basic_auth`: HTTP credentials.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BasicAuth {

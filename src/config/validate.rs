@@ -4,9 +4,13 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::expose::rules::labels::is_reserved;
 use crate::judge::conditions::Unit;
 
-use super::{ByteSize, Config, DirectoryConfig, DockerConfig, MesosConfig, format_duration};
+use super::{
+    AlertingConfig, BasicAuth, ByteSize, Config, DirectoryConfig, DockerConfig, MesosConfig,
+    Secret, format_duration,
+};
 use crate::text;
 
 /// A key whose value does not hold.
@@ -24,6 +28,8 @@ fn invalid(key: &'static str, reason: impl Into<String>) -> Invalid {
     Invalid { key, reason: reason.into() }
 }
 
+/// What a URL of an agent looks like.
+const AGENT: &str = "http://127.0.0.1:5051";
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -36,6 +42,7 @@ impl Config {
     pub fn validate(&self, cores: usize) -> Check {
         self.mesos.validate()?;
         self.docker.validate()?;
+        self.alerting.validate()?;
         self.directories.iter().try_for_each(DirectoryConfig::validate)?;
         self.validate_names()?;
         within("discovery.interval", self.discovery.interval, SECOND, DAY)?;
@@ -166,54 +173,153 @@ impl MesosConfig {
             absolute(key, path.as_deref())?;
         }
         if let Some(url) = &self.agent_url {
-            base_url("mesos.agent_url", url)?;
+            base_url("mesos.agent_url", url, AGENT)?;
         }
         if let Some(url) = &self.master_url {
-            base_url("mesos.master_url", url)?;
+            base_url("mesos.master_url", url, AGENT)?;
         }
         within("mesos.master_interval", self.master_interval, SECOND, DAY)?;
-        self.validate_credentials()
+        let (basic, token) = (&self.basic_auth, &self.bearer_token);
+        credentials(&MESOS_CREDENTIALS, basic, token, self.bearer_token_file.is_some())
     }
+}
 
-    fn validate_credentials(&self) -> Check {
-        let auth = &self.basic_auth;
-        let exclusive = |key, other| Err(invalid(key, format!("excludes {other}; give one")));
-        if auth.password.is_some() && auth.password_file.is_some() {
-            return exclusive("mesos.basic_auth.password_file", "mesos.basic_auth.password");
+impl AlertingConfig {
+    fn validate(&self) -> Check {
+        if self.alertmanagers.len() > Self::MAX_ADDRESSES {
+            let reason = format!("must name at most {} addresses", Self::MAX_ADDRESSES);
+            return Err(invalid("alerting.alertmanagers", reason));
         }
-        if self.bearer_token.is_some() && self.bearer_token_file.is_some() {
-            return exclusive("mesos.bearer_token_file", "mesos.bearer_token");
+        for (index, url) in self.alertmanagers.iter().enumerate() {
+            base_url("alerting.alertmanagers", url, "http://127.0.0.1:9093")?;
+            if self.alertmanagers[..index].contains(url) {
+                return Err(invalid("alerting.alertmanagers", "names an address twice"));
+            }
         }
-        let password = auth.password.is_some() || auth.password_file.is_some();
-        match (&auth.username, password) {
-            (None, true) => {
-                return Err(invalid("mesos.basic_auth.username", "is needed with a password"));
+        if let Some(url) = &self.status_url {
+            base_url("alerting.status_url", url, "http://this-host:10061/")?;
+        }
+        within("alerting.resend_interval", self.resend_interval, SECOND, HOUR)?;
+        within("alerting.timeout", self.timeout, Duration::from_millis(10), HOUR)?;
+        for (key, path) in [
+            ("alerting.bearer_token_file", &self.bearer_token_file),
+            ("alerting.basic_auth.password_file", &self.basic_auth.password_file),
+            ("alerting.tls.ca_file", &self.tls.ca_file),
+            ("alerting.tls.cert_file", &self.tls.cert_file),
+            ("alerting.tls.key_file", &self.tls.key_file),
+        ] {
+            absolute(key, path.as_deref())?;
+        }
+        match (&self.tls.cert_file, &self.tls.key_file) {
+            (Some(_), None) => {
+                return Err(invalid("alerting.tls.cert_file", "needs alerting.tls.key_file"));
             }
-            (Some(_), false) => {
-                let reason = "needs mesos.basic_auth.password or password_file";
-                return Err(invalid("mesos.basic_auth.username", reason));
-            }
-            (Some(name), true) if name.contains(':') || name.chars().any(char::is_control) => {
-                let reason = "must not hold a colon or control characters (RFC 7617)";
-                return Err(invalid("mesos.basic_auth.username", reason));
+            (None, Some(_)) => {
+                return Err(invalid("alerting.tls.key_file", "needs alerting.tls.cert_file"));
             }
             _ => {}
         }
-        if let Some(token) = &self.bearer_token
-            && !token.expose().bytes().all(|byte| byte.is_ascii_graphic())
-        {
-            return Err(invalid("mesos.bearer_token", "must be printable ASCII without spaces"));
+        self.validate_labels()?;
+        let (basic, token) = (&self.basic_auth, &self.bearer_token);
+        credentials(&ALERTING_CREDENTIALS, basic, token, self.bearer_token_file.is_some())
+    }
+
+    fn validate_labels(&self) -> Check {
+        let labels = self.labels.iter().flatten();
+        if labels.clone().count() > Self::MAX_LABELS {
+            let reason = format!("must have at most {} labels", Self::MAX_LABELS);
+            return Err(invalid("alerting.labels", reason));
         }
-        if auth.username.is_some() {
-            if self.bearer_token.is_some() {
-                return exclusive("mesos.bearer_token", "mesos.basic_auth");
+        for (name, value) in labels {
+            let bad =
+                |why: &str| invalid("alerting.labels", format!("{}: {why}", text::quote(name)));
+            let mut characters = name.chars();
+            let first = characters.next();
+            if !first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+                || !characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+            {
+                return Err(bad(
+                    "a label's name has letters, digits and _ and begins with none of \
+                                the digits",
+                ));
             }
-            if self.bearer_token_file.is_some() {
-                return exclusive("mesos.bearer_token_file", "mesos.basic_auth");
+            if name.starts_with("__") || is_reserved(name) {
+                return Err(bad("an alert has a label of that name of its own"));
+            }
+            if value.len() > 1024 {
+                return Err(bad("the value must have at most 1024 bytes"));
             }
         }
         Ok(())
     }
+}
+
+/// Names of the keys of credentials.
+struct CredentialKeys {
+    basic_auth: &'static str,
+    username: &'static str,
+    password: &'static str,
+    password_file: &'static str,
+    bearer_token: &'static str,
+    bearer_token_file: &'static str,
+}
+
+macro_rules! credential_keys {
+    ($section:literal) => {
+        CredentialKeys {
+            basic_auth: concat!($section, ".basic_auth"),
+            username: concat!($section, ".basic_auth.username"),
+            password: concat!($section, ".basic_auth.password"),
+            password_file: concat!($section, ".basic_auth.password_file"),
+            bearer_token: concat!($section, ".bearer_token"),
+            bearer_token_file: concat!($section, ".bearer_token_file"),
+        }
+    };
+}
+
+const MESOS_CREDENTIALS: CredentialKeys = credential_keys!("mesos");
+const ALERTING_CREDENTIALS: CredentialKeys = credential_keys!("alerting");
+
+fn credentials(
+    keys: &CredentialKeys,
+    auth: &BasicAuth,
+    token: &Option<Secret>,
+    token_file: bool,
+) -> Check {
+    let exclusive = |key, other| Err(invalid(key, format!("excludes {other}; give one")));
+    if auth.password.is_some() && auth.password_file.is_some() {
+        return exclusive(keys.password_file, keys.password);
+    }
+    if token.is_some() && token_file {
+        return exclusive(keys.bearer_token_file, keys.bearer_token);
+    }
+    let password = auth.password.is_some() || auth.password_file.is_some();
+    match (&auth.username, password) {
+        (None, true) => return Err(invalid(keys.username, "is needed with a password")),
+        (Some(_), false) => {
+            let reason = format!("needs {} or password_file", keys.password);
+            return Err(invalid(keys.username, reason));
+        }
+        (Some(name), true) if name.contains(':') || name.chars().any(char::is_control) => {
+            let reason = "must not hold a colon or control characters (RFC 7617)";
+            return Err(invalid(keys.username, reason));
+        }
+        _ => {}
+    }
+    if let Some(token) = token
+        && !token.expose().bytes().all(|byte| byte.is_ascii_graphic())
+    {
+        return Err(invalid(keys.bearer_token, "must be printable ASCII without spaces"));
+    }
+    if auth.username.is_some() {
+        if token.is_some() {
+            return exclusive(keys.bearer_token, keys.basic_auth);
+        }
+        if token_file {
+            return exclusive(keys.bearer_token_file, keys.basic_auth);
+        }
+    }
+    Ok(())
 }
 
 fn within(key: &'static str, value: Duration, least: Duration, most: Duration) -> Check {
@@ -243,20 +349,21 @@ fn absolute(key: &'static str, path: Option<&Path>) -> Check {
 }
 
 /// The URL is not quoted: it may hold a password.
-fn base_url(key: &'static str, url: &str) -> Check {
+fn base_url(key: &'static str, url: &str, example: &str) -> Check {
     let bad = |reason: &str| Err(invalid(key, reason));
     let Ok(parsed) = url.parse::<hyper::Uri>() else {
-        return bad("is not a URL such as http://127.0.0.1:5051");
+        return bad(&format!("is not a URL such as {example}"));
     };
     if !matches!(parsed.scheme_str(), Some("http" | "https")) {
-        return bad("must start with http:// or https://, such as http://127.0.0.1:5051");
+        return bad(&format!("must start with http:// or https://, such as {example}"));
     }
     let Some(authority) = parsed.authority().filter(|authority| !authority.host().is_empty())
     else {
-        return bad("names no host; expected a URL such as http://127.0.0.1:5051");
+        return bad(&format!("names no host; expected a URL such as {example}"));
     };
     if authority.as_str().contains('@') {
-        return bad("must not hold credentials; use mesos.basic_auth");
+        let section = key.split('.').next().unwrap_or_default();
+        return bad(&format!("must not hold credentials; use {section}.basic_auth"));
     }
     if parsed.query().is_some() || url.contains('#') {
         return bad("must not hold a query or a fragment");

@@ -6,7 +6,7 @@
 pub mod directories;
 pub mod dirs;
 pub mod docker;
-mod http;
+pub mod http;
 pub mod mesos;
 mod round;
 mod sources;

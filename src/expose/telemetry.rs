@@ -1,11 +1,14 @@
 //! What Plimsoll counts about itself while it runs.
 
+use std::sync::OnceLock;
+
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
     Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
+use super::alertmanager::Counters;
 use super::catalogue::{Family, own};
 use super::exposition::{Format, write_gathered};
 
@@ -37,13 +40,42 @@ pub struct Telemetry {
     usage_unremembered_subjects: IntGauge,
     usage_bound_exceeded: IntCounter,
     usage_bound_checked: IntCounter,
+    usage_fanotify: OnceLock<Fanotify>,
+    alerting: Counters,
+}
+
+/// Where the kernel is asked what changed.
+#[derive(Debug)]
+struct Fanotify {
+    filesystems: IntGaugeVec,
+    subjects: IntGauge,
+    events: IntCounter,
+    overflows: IntCounter,
+    directories: IntGauge,
+}
+
+/// What the kernel told of changes, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Filesystems that are found to tell everything, and that are not.
+    pub filesystems: (usize, usize),
+    /// Subjects that rely on it.
+    pub subjects: usize,
+    /// Events.
+    pub events: u64,
+    /// Times that events were lost.
+    pub overflows: u64,
+    /// Directories that are remembered as changed.
+    pub directories: usize,
 }
 
 impl Telemetry {
     /// A registry with every family of this struct, and the `process_` ones.
     pub fn new(build: &BuildInfo) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
         let telemetry = Self {
-            registry: Registry::new(),
+            alerting: Counters::new(&registry)?,
+            registry,
             source_errors: IntCounterVec::new(
                 opts(&own::SOURCE_ERRORS),
                 own::SOURCE_ERRORS.labels,
@@ -61,6 +93,7 @@ impl Telemetry {
             ))?,
             usage_bound_exceeded: IntCounter::with_opts(opts(&own::USAGE_BOUND_EXCEEDED))?,
             usage_bound_checked: IntCounter::with_opts(opts(&own::USAGE_BOUND_CHECKED))?,
+            usage_fanotify: OnceLock::new(),
         };
         let build_info = IntGaugeVec::new(opts(&own::BUILD_INFO), own::BUILD_INFO.labels)?;
         build_info.with_label_values(&[&build.version, &build.revision, &build.rustversion]).set(1);
@@ -127,9 +160,33 @@ impl Telemetry {
         gauge(&self.usage_unremembered_subjects, unremembered);
     }
 
+    /// Says what the kernel told of changes; its families are there from the first time on.
+    pub fn usage_fanotify(&self, told: &Told) -> Result<(), prometheus::Error> {
+        let known = match self.usage_fanotify.get() {
+            Some(known) => known,
+            None => {
+                let new = Fanotify::new(&self.registry)?;
+                self.usage_fanotify.get_or_init(|| new)
+            }
+        };
+        let gauge = |gauge: &IntGauge, value| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        gauge(&known.filesystems.with_label_values(&["trusted"]), told.filesystems.0);
+        gauge(&known.filesystems.with_label_values(&["untrusted"]), told.filesystems.1);
+        gauge(&known.subjects, told.subjects);
+        gauge(&known.directories, told.directories);
+        known.events.inc_by(told.events.saturating_sub(known.events.get()));
+        known.overflows.inc_by(told.overflows.saturating_sub(known.overflows.get()));
+        Ok(())
+    }
+
     /// Says whether measuring steps aside for I/O.
     pub fn usage_throttled(&self, throttled: bool) {
         self.usage_throttled.set(i64::from(throttled));
+    }
+
+    /// What is counted of the alerts that are sent.
+    pub fn alerting(&self) -> &Counters {
+        &self.alerting
     }
 
     /// Everything as it is now. Reads `/proc/self` and nothing else.
@@ -143,6 +200,27 @@ impl Telemetry {
         write_gathered(&mut out, format, &self.gather());
         out.extend_from_slice(format.end().as_bytes());
         out
+    }
+}
+
+impl Fanotify {
+    fn new(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let fanotify = Self {
+            filesystems: IntGaugeVec::new(
+                opts(&own::USAGE_FANOTIFY_FILESYSTEMS),
+                own::USAGE_FANOTIFY_FILESYSTEMS.labels,
+            )?,
+            subjects: IntGauge::with_opts(opts(&own::USAGE_FANOTIFY_SUBJECTS))?,
+            events: IntCounter::with_opts(opts(&own::USAGE_FANOTIFY_EVENTS))?,
+            overflows: IntCounter::with_opts(opts(&own::USAGE_FANOTIFY_OVERFLOWS))?,
+            directories: IntGauge::with_opts(opts(&own::USAGE_FANOTIFY_DIRECTORIES))?,
+        };
+        registry.register(Box::new(fanotify.filesystems.clone()))?;
+        registry.register(Box::new(fanotify.subjects.clone()))?;
+        registry.register(Box::new(fanotify.events.clone()))?;
+        registry.register(Box::new(fanotify.overflows.clone()))?;
+        registry.register(Box::new(fanotify.directories.clone()))?;
+        Ok(fanotify)
     }
 }
 
@@ -170,6 +248,13 @@ mod tests {
         telemetry.usage_inodes(10);
         telemetry.usage_passes("permission", 1);
         telemetry.usage_backlog(12.5, 3);
+        let off = String::from_utf8(telemetry.render(Format::Text)).expect("UTF-8");
+        assert!(!off.contains("fanotify"), "absent, not zero, where it is off");
+        let told =
+            Told { filesystems: (2, 1), subjects: 30, events: 7, overflows: 1, directories: 4 };
+        for told in [told, Told { events: 9, ..told }] {
+            telemetry.usage_fanotify(&told).expect("names are valid");
+        }
         let text = String::from_utf8(telemetry.render(Format::Text)).expect("UTF-8");
         for line in [
             "plimsoll_source_errors_total{collector=\"mesos_api\",reason=\"timeout\"} 2",
@@ -179,6 +264,12 @@ mod tests {
             "plimsoll_usage_passes_total{outcome=\"permission\"} 1",
             "plimsoll_usage_debt_seconds 12.5",
             "plimsoll_usage_pending_subjects 3",
+            "plimsoll_usage_fanotify_filesystems{trust=\"trusted\"} 2",
+            "plimsoll_usage_fanotify_filesystems{trust=\"untrusted\"} 1",
+            "plimsoll_usage_fanotify_subjects 30",
+            "plimsoll_usage_fanotify_events_total 9",
+            "plimsoll_usage_fanotify_overflows_total 1",
+            "plimsoll_usage_fanotify_directories 4",
             "plimsoll_build_info{revision=\"abc\",rustversion=\"1.88\",version=\"1.2.3\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

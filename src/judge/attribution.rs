@@ -56,7 +56,7 @@ mod tests {
                 apparent_bytes: None,
                 files: None,
                 method: Method::Walk,
-                error_bound_bytes: 0,
+                error_bound_bytes: Some(0),
                 measured_at: 1.0,
                 duration_seconds: 0.1,
             }),

@@ -57,6 +57,20 @@ pub enum SubjectKind {
 }
 
 impl SubjectKind {
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::Volume,
+        Self::Sandbox,
+        Self::Framework,
+        Self::Filesystem,
+        Self::NetworkFilesystem,
+        Self::Agent,
+        Self::Reservation,
+        Self::Collector,
+        Self::Disagreement,
+        Self::Plimsoll,
+    ];
+
     /// Names of the identity labels.
     pub fn labels(self) -> &'static [&'static str] {
         match self {

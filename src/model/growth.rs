@@ -49,6 +49,11 @@ impl Growth {
         (self.confidence >= Self::CONFIDENT).then_some(self.bytes_per_second)
     }
 
+    /// When it is full, if it is the quota that is full first.
+    pub fn quota_full_at(&self) -> Option<Timestamp> {
+        self.full_at.filter(|_| self.full_by == Some(FullBy::Quota))
+    }
+
     /// Full within `horizon` seconds from `now`. The one question alerts ask.
     pub fn fills_within(&self, horizon: f64, now: Timestamp) -> bool {
         self.full_at.is_some_and(|full_at| full_at - now <= horizon)

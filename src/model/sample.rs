@@ -57,8 +57,9 @@ pub struct UsageSample {
     /// How `used_bytes` was obtained.
     pub method: Method,
     /// By how much `used_bytes` may be off because something changed that was not looked at: 0 for
-    /// everything but [`Method::Incremental`].
-    pub error_bound_bytes: u64,
+    /// everything but [`Method::Incremental`]. Absent as long as no full pass has shown what is
+    /// missed between two of them.
+    pub error_bound_bytes: Option<u64>,
     /// When the pass ended.
     pub measured_at: Timestamp,
     /// From its first to its last system call, pauses for the budget included, in seconds.

@@ -27,7 +27,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// Sources as collectors: one that is absent is no failure, it just is not there.
-fn collector_runs(sources: &[SourceReport]) -> impl Iterator<Item = CollectorRun> {
+pub(crate) fn collector_runs(sources: &[SourceReport]) -> impl Iterator<Item = CollectorRun> {
     sources.iter().filter(|source| source.health != SourceHealth::Absent).map(|source| {
         CollectorRun {
             name: source.name,

@@ -16,3 +16,4 @@ mod scene;
 mod service_discovery;
 mod service_manager;
 mod surfaces;
+mod web;

@@ -1,6 +1,5 @@
 //! A real Prometheus scrapes the running daemon, and what it stored is read back.
 
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -46,7 +45,8 @@ impl Prometheus {
         serde_json::from_slice(&output.expect("curl").stdout).ok()
     }
 
-    fn query(&self, expression: &str) -> Vec<(serde_json::Value, f64)> {
+    /// Labels and value of each series of an expression; none while it does not answer.
+    pub fn query(&self, expression: &str) -> Vec<(serde_json::Value, f64)> {
         let encoded: String = expression.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let Some(answer) = self.get(&format!("/api/v1/query?query={encoded}")) else {
             return Vec::new();

@@ -15,6 +15,7 @@ mod status;
 use bytes::Bytes;
 use plimsoll::expose::exposition::Format;
 use plimsoll::expose::render::render;
+use plimsoll::expose::telemetry::Told;
 use plimsoll::expose::{BuildInfo, Telemetry};
 use plimsoll::model::Snapshot;
 
@@ -35,6 +36,14 @@ fn telemetry() -> Telemetry {
     telemetry.usage_cpu(12.5);
     telemetry.usage_inodes(1_000_000);
     telemetry.usage_passes("complete", 1);
+    telemetry.usage_fanotify(&Told::default()).expect("names are valid");
+    let alerting = telemetry.alerting();
+    alerting.alerts(2, 0);
+    alerting.begin("am1:9093");
+    alerting.request("am1:9093", 0.02);
+    alerting.accepted("am1:9093", 2, 1_700_000_000.0);
+    alerting.failed("am2:9093", "refused");
+    alerting.pending("am2:9093", 2);
     telemetry
 }
 

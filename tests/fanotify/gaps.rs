@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::process::Command;
 use std::time::Duration;
 
-use plimsoll::measure::usage::hot::WINDOW;
+use plimsoll::measure::usage::hot::{WINDOW, untold};
 
 use crate::support::du::du;
 use crate::support::{mmap, mounts};
@@ -45,6 +45,35 @@ fn lost_events_end_it_until_the_next_full_pass() {
 }
 
 #[test]
+fn a_full_pass_that_finds_what_was_not_told_ends_the_trust() {
+    let Some(watcher) = watcher() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), 3, 3);
+    settle();
+    let watch = watcher.watch();
+    let mut old = told(dir.path(), WINDOW, &watch);
+    fs::write(dir.path().join("dir-1/new"), vec![1; 50_000]).unwrap();
+    settle();
+    let mut new = told(dir.path(), WINDOW, &watch);
+    // Before it asked, the old tree was told of nothing: as if the kernel had not said it.
+    assert!(untold(&old, &new));
+    assert!(old.catch_up());
+    assert!(!untold(&old, &new), "what was told is no reason");
+    let stats = watch.stats();
+    assert_eq!((stats.trusted, stats.untrusted, stats.listeners), (1, 0, 2));
+    assert!(stats.events_total > 0);
+
+    old.distrust();
+    assert_eq!((watch.stats().trusted, watch.stats().untrusted), (0, 1));
+    fs::write(dir.path().join("dir-2/new"), vec![1; 50_000]).unwrap();
+    for tree in [&mut old, &mut new] {
+        assert_eq!(quiet(dir.path(), tree, 1000).0, du(dir.path()));
+        assert!(!tree.is_told(), "refreshed as without");
+    }
+    assert!(!told(dir.path(), WINDOW, &watch).is_told(), "until the next start");
+}
+
+#[test]
 fn a_writer_that_never_closes_is_not_told_of_and_stays_hot() {
     let Some(watcher) = watcher() else { return };
     let dir = tempfile::tempdir().unwrap();
@@ -64,6 +93,35 @@ fn a_writer_that_never_closes_is_not_told_of_and_stays_hot() {
     drop(file);
     assert_eq!(quiet(dir.path(), &mut cold, 1000).0, du(dir.path()), "closed: told of");
     assert!(cold.is_told() && hot.is_told());
+}
+
+#[test]
+fn who_makes_a_file_and_keeps_it_open_is_followed_until_it_is_closed() {
+    let Some(watcher) = watcher() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    make(dir.path(), 5, 5);
+    // Those are told of as closed before the tree is there, and hot by their age alone.
+    settle();
+    let mut tree = told(dir.path(), WINDOW, &watcher.watch());
+    let mut file = File::create(dir.path().join("dir-2/segment")).unwrap();
+    assert_eq!(quiet(dir.path(), &mut tree, 1000).0, du(dir.path()));
+    let hot = tree.hot_files();
+    for _ in 0..2 {
+        append(&mut file, 300_000);
+        assert_eq!(
+            quiet(dir.path(), &mut tree, 1000).0,
+            du(dir.path()),
+            "of which nothing is told"
+        );
+    }
+    append(&mut file, 100_000);
+    drop(file);
+    assert_eq!(quiet(dir.path(), &mut tree, 1000).0, du(dir.path()));
+    assert_eq!(tree.hot_files(), hot - 1, "the next change will be told of");
+    append(&mut open(&dir.path().join("dir-2/segment")), 100_000);
+    assert_eq!(quiet(dir.path(), &mut tree, 1000).0, du(dir.path()));
+    assert_eq!(tree.hot_files(), hot - 1);
+    assert!(tree.is_told());
 }
 
 #[test]

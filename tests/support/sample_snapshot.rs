@@ -631,7 +631,7 @@ fn measured(used: u64) -> Measured {
             apparent_bytes: Some(used + used / 7),
             files: Some(used / 65_536 + 1),
             method: Method::Walk,
-            error_bound_bytes: 0,
+            error_bound_bytes: Some(0),
             measured_at: NOW - 90.125,
             duration_seconds: 0.4,
         }),

@@ -7,11 +7,13 @@ use crate::config::{Enabled, MesosConfig};
 use crate::host::Roots;
 use crate::model::SourceError;
 
-use super::api::{ApiConfig, Auth, SecretSource, TlsConfig};
+use super::api::{ApiConfig, Auth, TlsConfig};
 use super::locate::{self, Found, Located};
 
 /// Work directory of the packages, tried when nothing else names one.
 const PACKAGED_WORK_DIR: &str = "/var/lib/mesos";
+/// Where an agent listens unless its flags say otherwise.
+const DEFAULT_URL: &str = "http://127.0.0.1:5051";
 /// Origin of a value nobody set.
 const DEFAULT: &str = "default";
 /// The agent's own default of `--runtime_dir`.
@@ -66,10 +68,7 @@ impl Resolved {
         }
         let url = url.or_else(|| {
             // An agent that is down now comes back on its usual port.
-            Some(Found {
-                value: ApiConfig::default().url,
-                origin: "the agent's default port".into(),
-            })
+            Some(Found { value: DEFAULT_URL.into(), origin: "the agent's default port".into() })
         });
         let runtime_dir = config
             .runtime_dir
@@ -101,33 +100,17 @@ impl Resolved {
 
 /// How to reach the API at `url` with the configured credentials.
 pub fn api_config(config: &MesosConfig, url: &str) -> ApiConfig {
-    let secret = |value: &Option<crate::config::Secret>, file: &Option<PathBuf>| {
-        value
-            .as_ref()
-            .map(|secret| SecretSource::Value(secret.expose().to_string()))
-            .or_else(|| file.clone().map(SecretSource::File))
-    };
-    let basic = &config.basic_auth;
-    let auth = if let Some(token) = secret(&config.bearer_token, &config.bearer_token_file) {
-        Auth::Bearer(token)
-    } else if let Some(principal) = &basic.username {
-        let secret = secret(&basic.password, &basic.password_file);
-        Auth::Basic {
-            principal: principal.clone(),
-            secret: secret.unwrap_or_else(|| SecretSource::Value(String::new())),
-        }
-    } else {
-        Auth::None
-    };
+    let (token, token_file) = (&config.bearer_token, &config.bearer_token_file);
     ApiConfig {
         url: url.to_string(),
         timeout: config.timeout,
         max_body_bytes: config.max_body.0,
-        auth,
+        auth: Auth::configured(&config.basic_auth, token, token_file),
         tls: TlsConfig {
             ca_file: config.tls.ca_file.clone(),
             insecure_skip_verify: config.tls.insecure_skip_verify,
             server_name: config.tls.server_name.clone(),
+            identity: None,
         },
     }
 }
@@ -136,6 +119,7 @@ pub fn api_config(config: &MesosConfig, url: &str) -> ApiConfig {
 mod tests {
     use super::*;
     use crate::config::{BasicAuth, Secret};
+    use crate::discover::http::SecretSource;
 
     fn auth(config: &MesosConfig) -> String {
         // `Debug` hides values, so the test looks at them itself.

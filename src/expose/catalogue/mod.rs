@@ -4,6 +4,7 @@
 //! reference page, the lint and the "nothing undeclared, nothing unused" test derive from it.
 
 pub mod agent;
+pub mod alerting;
 pub mod device;
 pub mod filesystem;
 pub mod finding;
@@ -77,7 +78,7 @@ pub struct Group {
 }
 
 /// Every group.
-pub static GROUPS: [&Group; 9] = [
+pub static GROUPS: [&Group; 10] = [
     &volume::GROUP,
     &sandbox::GROUP,
     &filesystem::GROUP,
@@ -86,6 +87,7 @@ pub static GROUPS: [&Group; 9] = [
     &io::GROUP,
     &agent::GROUP,
     &finding::GROUP,
+    &alerting::GROUP,
     &own::GROUP,
 ];
 

@@ -44,6 +44,17 @@ families! {
         "Full passes that found by how much an incremental value before them was off.";
     USAGE_BOUND_EXCEEDED = Counter "plimsoll_usage_bound_exceeded_total", None, &[], [], ONE,
         "Full passes that found an incremental value before them further off than its published error bound.";
+    USAGE_FANOTIFY_FILESYSTEMS = Gauge "plimsoll_usage_fanotify_filesystems", None, &[], ["trust"], "two where usage.fanotify is on",
+        "Filesystems with subjects whose changes the kernel was asked to tell, by whether it is found to tell them: trusted or \
+         untrusted. Absent while usage.fanotify is off or of no use here.";
+    USAGE_FANOTIFY_SUBJECTS = Gauge "plimsoll_usage_fanotify_subjects", None, &[], [], "one where usage.fanotify is on",
+        "Subjects whose refreshes look only where the kernel told of a change, and at files that changed lately.";
+    USAGE_FANOTIFY_EVENTS = Counter "plimsoll_usage_fanotify_events_total", None, &[], [], "one where usage.fanotify is on",
+        "Changes that the kernel told.";
+    USAGE_FANOTIFY_OVERFLOWS = Counter "plimsoll_usage_fanotify_overflows_total", None, &[], [], "one where usage.fanotify is on",
+        "Times that the kernel told that it lost changes: refreshes look at all directories then until the next full pass.";
+    USAGE_FANOTIFY_DIRECTORIES = Gauge "plimsoll_usage_fanotify_directories", None, &[], [], "one where usage.fanotify is on",
+        "Directories in which something changed and that some refresh has yet to look at, or did lately.";
     BUILD_INFO = Info "plimsoll_build_info", None, &[], ["version", "revision", "rustversion"], ONE,
         "The running build.";
     PROCESS_CPU = Counter "process_cpu_seconds_total", Some("seconds"), &[], [], ONE,

@@ -51,8 +51,8 @@ families! {
          but the directory is gone), unknown. Finished sandboxes are in plimsoll_finished_sandboxes.";
     ERROR_BOUND_BYTES = Gauge "plimsoll_sandbox_error_bound_bytes", Some("bytes"), IDENTITY, [], PER_SANDBOX,
         "By how much plimsoll_sandbox_used_bytes may be off: 0 when the value is exact, and for the method \
-         incremental an estimate from what full passes found to have been missed before. Measured on \
-         Plimsoll's own schedule.";
+         incremental an estimate from what full passes found to have been missed before; no series \
+         before the first such pass. Measured on Plimsoll's own schedule.";
     MEASURED = Gauge "plimsoll_sandbox_measured_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_SANDBOX,
         "When the last whole measurement of the sandbox ended. No series before the first one.";
     MEASURE_FAILED = Gauge "plimsoll_sandbox_measure_failed", None, IDENTITY, [], PER_SANDBOX,
@@ -64,6 +64,8 @@ families! {
     FULL_AT = Gauge "plimsoll_sandbox_full_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_SANDBOX,
         "When its quota or its filesystem is full, whichever comes first, at the rate seen. No series when it is not growing, or when what was seen does not bear \
          out a prediction.";
+    QUOTA_FULL_AT = Gauge "plimsoll_sandbox_quota_full_timestamp_seconds", Some("seconds"), IDENTITY, [], "one per sandbox that fills its quota",
+        "The same, where it is the quota that is full first. Where it is the filesystem, that tells it.";
     INFO = Info "plimsoll_sandbox_info", None, IDENTITY,
         ["path", "kind", "containerizer", "framework_name", "role", "task", "task_name", "enforcement", "method", "filesystem"],
         PER_SANDBOX,

@@ -64,8 +64,8 @@ families! {
          no series where not all processes could be looked into.";
     ERROR_BOUND_BYTES = Gauge "plimsoll_volume_error_bound_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,
         "By how much plimsoll_volume_used_bytes may be off: 0 when the value is exact, and for the method \
-         incremental an estimate from what full passes found to have been missed before. Measured on \
-         Plimsoll's own schedule.";
+         incremental an estimate from what full passes found to have been missed before; no series \
+         before the first such pass. Measured on Plimsoll's own schedule.";
     MEASURED = Gauge "plimsoll_volume_measured_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_VOLUME,
         "When the last whole measurement of the volume ended. No series before the first one.";
     MEASURE_FAILED = Gauge "plimsoll_volume_measure_failed", None, IDENTITY, [], PER_VOLUME,
@@ -77,6 +77,8 @@ families! {
     FULL_AT = Gauge "plimsoll_volume_full_timestamp_seconds", Some("seconds"), IDENTITY, [], PER_VOLUME,
         "When its quota or its filesystem is full, whichever comes first, at the rate seen. No series when it is not growing, or when what was seen does not bear \
          out a prediction.";
+    QUOTA_FULL_AT = Gauge "plimsoll_volume_quota_full_timestamp_seconds", Some("seconds"), IDENTITY, [], "one per volume that fills its quota",
+        "The same, where it is the quota that is full first. Where it is the filesystem, that tells it.";
     INFO = Info "plimsoll_volume_info", None, IDENTITY,
         ["path", "principal", "disk_type", "kind", "reservation", "shared", "enforcement", "method", "driver", "filesystem", "remote"],
         PER_VOLUME,

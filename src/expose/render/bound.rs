@@ -11,9 +11,9 @@ use crate::model::{
 };
 
 /// Series of one volume within its quota, beside those of its holders, when every value is known.
-const VOLUME_SERIES: usize = 24;
+const VOLUME_SERIES: usize = 25;
 /// Series of one live sandbox within its quota.
-const SANDBOX_SERIES: usize = 15;
+const SANDBOX_SERIES: usize = 16;
 /// Series more for a subject that the kernel itself limits.
 const LIMIT_SERIES: usize = 2;
 /// Series of one nested sandbox.

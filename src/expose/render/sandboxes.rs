@@ -5,7 +5,7 @@ use crate::expose::catalogue::sandbox::{
     APPARENT_BYTES, ERROR_BOUND_BYTES, FILES, FINISHED_SANDBOXES, FINISHED_UNMEASURED,
     FINISHED_USED_BYTES, FULL_AT, GROWTH, INFO, KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, LABEL_INFO,
     MEASURE_FAILED, MEASURED, NESTED_APPARENT_BYTES, NESTED_FILES, NESTED_INFO, NESTED_USED_BYTES,
-    OVER_QUOTA_BYTES, OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES, STATE, USED_BYTES,
+    OVER_QUOTA_BYTES, OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES, QUOTA_FULL_AT, STATE, USED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::{display, display_or_empty};
@@ -110,8 +110,9 @@ fn live(encoder: &mut Encoder, plan: &Plan<'_>) {
     }
     encoder.family(&ERROR_BOUND_BYTES);
     for (labels, view) in each() {
-        if let Some(sample) = &view.measured.sample {
-            encoder.u64(labels, sample.error_bound_bytes);
+        let sample = view.measured.sample.as_ref();
+        if let Some(bound) = sample.and_then(|sample| sample.error_bound_bytes) {
+            encoder.u64(labels, bound);
         }
     }
     encoder.family(&MEASURED);
@@ -133,6 +134,13 @@ fn live(encoder: &mut Encoder, plan: &Plan<'_>) {
     encoder.family(&FULL_AT);
     for (labels, view) in each() {
         if let Some(full_at) = view.growth.and_then(|growth| growth.full_at) {
+            encoder.f64(labels, full_at);
+        }
+    }
+    encoder.family(&QUOTA_FULL_AT);
+    for (labels, view) in each() {
+        let full_at = view.growth.and_then(|growth| growth.quota_full_at());
+        if let Some(full_at) = full_at.filter(|_| view.sandbox.quota_bytes.is_some()) {
             encoder.f64(labels, full_at);
         }
     }

@@ -5,7 +5,8 @@ use crate::expose::catalogue::volume::{
     APPARENT_BYTES, AVAILABLE_BYTES, CREATED, ERROR_BOUND_BYTES, FILES, FULL_AT, GROWTH,
     HOLDER_INFO, HOLDERS, INFO, KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, LABEL_INFO, LAST_USED,
     MEASURE_FAILED, MEASURED, MOUNTS, NEWEST_CHANGE, OPEN_FILES, OVER_QUOTA_BYTES,
-    OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES, STATE, UNUSED_AFTER, UNUSED_SINCE, USED_BYTES,
+    OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES, QUOTA_FULL_AT, STATE, UNUSED_AFTER, UNUSED_SINCE,
+    USED_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder, Labels};
 use crate::expose::paths::display_or_empty;
@@ -154,8 +155,9 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
     }
     encoder.family(&ERROR_BOUND_BYTES);
     for (labels, view) in each() {
-        if let Some(sample) = &view.measured.sample {
-            encoder.u64(labels, sample.error_bound_bytes);
+        let sample = view.measured.sample.as_ref();
+        if let Some(bound) = sample.and_then(|sample| sample.error_bound_bytes) {
+            encoder.u64(labels, bound);
         }
     }
     encoder.family(&MEASURED);
@@ -177,6 +179,13 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
     encoder.family(&FULL_AT);
     for (labels, view) in each() {
         if let Some(full_at) = view.growth.and_then(|growth| growth.full_at) {
+            encoder.f64(labels, full_at);
+        }
+    }
+    encoder.family(&QUOTA_FULL_AT);
+    for (labels, view) in each() {
+        let full_at = view.growth.and_then(|growth| growth.quota_full_at());
+        if let Some(full_at) = full_at.filter(|_| view.volume.quota_bytes.is_some()) {
             encoder.f64(labels, full_at);
         }
     }

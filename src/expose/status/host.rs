@@ -1,14 +1,18 @@
-//! Filesystems, the agent, and the sources.
+//! Filesystems with the devices below them, the agent, and the sources.
 
 use std::fmt::Write;
 
 use super::attention::filesystem_tone;
 use super::html::{Tone, bar, bytes, chip, esc, percent, span};
 use super::subjects::{close, heading, table};
-use crate::expose::rows::{AgentRow, FilesystemRow, ResourceRow, SourceRow};
+use crate::expose::rows::{AgentRow, FilesystemDeviceRow, FilesystemRow, ResourceRow, SourceRow};
 use crate::model::{Snapshot, SourceHealth};
 
-pub(super) fn filesystems(out: &mut String, rows: &[FilesystemRow<'_>]) {
+pub(super) fn filesystems(
+    out: &mut String,
+    rows: &[FilesystemRow<'_>],
+    devices: &[FilesystemDeviceRow<'_>],
+) {
     if rows.is_empty() {
         return;
     }
@@ -16,13 +20,14 @@ pub(super) fn filesystems(out: &mut String, rows: &[FilesystemRow<'_>]) {
                 <span class=\"key rest\"></span>everything else: images, caches, logs, deleted files still open \
                 <span class=\"key unsplit\"></span>not split yet";
     heading(out, "filesystems", "Filesystems", rows.len(), note);
-    table(out, &["Mount point", "State", "Use", "Available", "Inodes used"]);
+    table(out, &["Mount point", "State", "Use", "Available", "Inodes used", "Disks"]);
     for row in rows {
         let _ = write!(
             out,
             "<tr><td class=\"name\"><b>{}</b> <span class=\"tag\">{}</span><small class=\"path\">{}</small></td>\
              <td data-l=\"State\"><span>{}</span></td><td data-l=\"Use\" class=\"fill\"><div>{}</div></td>\
-             <td data-l=\"Available\">{}</td><td data-l=\"Inodes used\">{}</td></tr>",
+             <td data-l=\"Available\">{}</td><td data-l=\"Inodes used\">{}</td>\
+             <td data-l=\"Disks\"><span>{}</span></td></tr>",
             esc(&row.mount_point),
             esc(row.fstype),
             esc(row.device),
@@ -30,6 +35,10 @@ pub(super) fn filesystems(out: &mut String, rows: &[FilesystemRow<'_>]) {
             filesystem_use(row),
             row.available_bytes.map_or(absent(), bytes),
             inodes(row),
+            devices
+                .iter()
+                .find(|device| device.mount_point == row.mount_point)
+                .map_or_else(absent, disks),
         );
     }
     close(out, rows.len(), usize::MAX, "/api/v1/filesystems");
@@ -82,6 +91,23 @@ fn filesystem_use(row: &FilesystemRow<'_>) -> String {
         bytes(size),
         row.fill_ratio().map_or(String::new(), percent)
     )
+}
+
+/// The disks at the bottom, what lies between, and who shares them.
+fn disks(row: &FilesystemDeviceRow<'_>) -> String {
+    let Some(top) = row.layers.first() else { return absent() };
+    let shared = match row.subjects {
+        0 | 1 => String::new(),
+        n => format!("<small>shared by {n}</small>"),
+    };
+    if row.disks.is_empty() {
+        return format!("<span class=\"dim\">{}</span>{shared}", top.kind);
+    }
+    let through = match top.kind {
+        "disk" | "partition" => String::new(),
+        kind => format!(" <span class=\"tag\">{kind}</span>"),
+    };
+    format!("{}{through}{shared}", esc(&row.disks.join(", ")))
 }
 
 fn inodes(row: &FilesystemRow<'_>) -> String {
@@ -193,6 +219,6 @@ pub(super) fn sources(out: &mut String, rows: &[SourceRow<'_>], snapshot: &Snaps
     close(out, 0, 0, "");
 }
 
-fn absent() -> String {
+pub(super) fn absent() -> String {
     "<span class=\"dim\">–</span>".into()
 }

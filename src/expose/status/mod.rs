@@ -4,6 +4,7 @@
 mod attention;
 mod host;
 mod html;
+mod storage;
 mod subjects;
 
 use std::fmt::Write;
@@ -60,7 +61,9 @@ pub fn page(snapshot: &Snapshot, build: &BuildInfo, now: f64) -> String {
         subjects::volumes(&mut body, &volumes, now);
         subjects::sandboxes(&mut body, &live, now);
         subjects::finished(&mut body, &finished);
-        host::filesystems(&mut body, &filesystems);
+        storage::io(&mut body, &rows::io(snapshot), &sandboxes);
+        host::filesystems(&mut body, &filesystems, &rows::devices(snapshot));
+        storage::network(&mut body, &snapshot.network);
     }
     if let Some(agent) = &agent {
         host::agent(&mut body, agent);
@@ -107,6 +110,8 @@ fn head(out: &mut String, host: &str) {
          <a href=\"/metrics\">metrics</a><a href=\"/api/v1/volumes\">volumes</a>\
          <a href=\"/api/v1/sandboxes\">sandboxes</a>\
          <a href=\"/api/v1/findings\">findings</a><a href=\"/api/v1/orphans\">orphans</a><a href=\"/api/v1/filesystems\">filesystems</a>\
+         <a href=\"/api/v1/devices\">devices</a><a href=\"/api/v1/io\">I/O</a>\
+         <a href=\"/api/v1/network_filesystems\">network</a>\
          <a href=\"/api/v1/agent\">agent</a><a href=\"/api/v1/sources\">sources</a></nav></header><main>"
     );
 }

@@ -15,14 +15,7 @@ pub static VOLUME_FILLS_SOON: Condition = Condition {
     summary: "Volume fills within a day",
     description: "Volume {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} is \
           full in {{ $value | humanizeDuration }}, at the pace seen.",
-    expr: Some(
-        "(plimsoll_volume_full_timestamp_seconds - time() <= $threshold) unless on (job, \
-        instance, source, role, volume, disk) (plimsoll_volume_full_timestamp_seconds * on \
-        (job, instance, source, role, volume, disk) group_left (filesystem) \
-        plimsoll_volume_info == on (job, instance, filesystem) group_left () \
-        label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
-        \"mount_point\", \"(.*)\"))",
-    ),
+    expr: Some("plimsoll_volume_quota_full_timestamp_seconds - time() <= $threshold"),
     meaning: "At the pace seen, its quota is used up within the time: then its task is \
           killed or its writes fail, if the quota is enforced. A prediction is only made where the \
           growth went on long enough to bear it out (`docs/growth.md`). When the filesystem is \
@@ -45,14 +38,7 @@ pub static VOLUME_FILLS_NOW: Condition = Condition {
     summary: "Volume fills within hours",
     description: "Volume {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} is \
           full in {{ $value | humanizeDuration }}, at the pace seen.",
-    expr: Some(
-        "(plimsoll_volume_full_timestamp_seconds - time() <= $threshold) unless on (job, \
-        instance, source, role, volume, disk) (plimsoll_volume_full_timestamp_seconds * on \
-        (job, instance, source, role, volume, disk) group_left (filesystem) \
-        plimsoll_volume_info == on (job, instance, filesystem) group_left () \
-        label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
-        \"mount_point\", \"(.*)\"))",
-    ),
+    expr: Some("plimsoll_volume_quota_full_timestamp_seconds - time() <= $threshold"),
     meaning: "At the pace seen, its quota is used up within the time: then its task is \
           killed or its writes fail, if the quota is enforced. A prediction is only made where the \
           growth went on long enough to bear it out (`docs/growth.md`). When the filesystem is \
@@ -76,14 +62,9 @@ pub static SANDBOX_FILLS_SOON: Condition = Condition {
     description: "The sandbox of {{ $labels.executor }} (container {{ $labels.container }}) \
           is full in {{ $value | humanizeDuration }}, at the pace seen.",
     expr: Some(
-        "(plimsoll_sandbox_full_timestamp_seconds - time() <= $threshold) and on (job, \
+        "plimsoll_sandbox_quota_full_timestamp_seconds - time() <= $threshold and on (job, \
         instance, source, framework, executor, container) \
-        plimsoll_sandbox_info{enforcement!~\"none|accounting\"} unless on (job, instance, \
-        source, framework, executor, container) (plimsoll_sandbox_full_timestamp_seconds * on \
-        (job, instance, source, framework, executor, container) group_left (filesystem) \
-        plimsoll_sandbox_info == on (job, instance, filesystem) group_left () \
-        label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
-        \"mount_point\", \"(.*)\"))",
+        plimsoll_sandbox_info{enforcement!~\"none|accounting\"}",
     ),
     meaning: "At the pace seen, the disk its task asked for is used up within the time, and \
           that is enforced: the task is killed or its writes fail. A prediction is only made where \
@@ -108,14 +89,9 @@ pub static SANDBOX_FILLS_NOW: Condition = Condition {
     description: "The sandbox of {{ $labels.executor }} (container {{ $labels.container }}) \
           is full in {{ $value | humanizeDuration }}, at the pace seen.",
     expr: Some(
-        "(plimsoll_sandbox_full_timestamp_seconds - time() <= $threshold) and on (job, \
+        "plimsoll_sandbox_quota_full_timestamp_seconds - time() <= $threshold and on (job, \
         instance, source, framework, executor, container) \
-        plimsoll_sandbox_info{enforcement!~\"none|accounting\"} unless on (job, instance, \
-        source, framework, executor, container) (plimsoll_sandbox_full_timestamp_seconds * on \
-        (job, instance, source, framework, executor, container) group_left (filesystem) \
-        plimsoll_sandbox_info == on (job, instance, filesystem) group_left () \
-        label_replace(plimsoll_filesystem_full_timestamp_seconds, \"filesystem\", \"$1\", \
-        \"mount_point\", \"(.*)\"))",
+        plimsoll_sandbox_info{enforcement!~\"none|accounting\"}",
     ),
     meaning: "At the pace seen, the disk its task asked for is used up within the time, and \
           that is enforced: the task is killed or its writes fail. A prediction is only made where \
@@ -140,7 +116,7 @@ pub static FILESYSTEM_FILLS_SOON: Condition = Condition {
     description: "Filesystem {{ $labels.mount_point }} is full in {{ $value | \
           humanizeDuration }}, at the pace seen.",
     expr: Some(
-        "(plimsoll_filesystem_full_timestamp_seconds - time() <= $threshold) unless on (job, \
+        "plimsoll_filesystem_full_timestamp_seconds - time() <= $threshold unless on (job, \
         instance, mount_point) plimsoll_filesystem_responsive == 0",
     ),
     meaning: "At the pace seen, ordinary users can write no more within the time: writes of \
@@ -166,7 +142,7 @@ pub static FILESYSTEM_FILLS_NOW: Condition = Condition {
     description: "Filesystem {{ $labels.mount_point }} is full in {{ $value | \
           humanizeDuration }}, at the pace seen.",
     expr: Some(
-        "(plimsoll_filesystem_full_timestamp_seconds - time() <= $threshold) unless on (job, \
+        "plimsoll_filesystem_full_timestamp_seconds - time() <= $threshold unless on (job, \
         instance, mount_point) plimsoll_filesystem_responsive == 0",
     ),
     meaning: "At the pace seen, ordinary users can write no more within the time: writes of \

@@ -4,6 +4,10 @@ use crate::model::{Severity, SubjectKind};
 
 use super::{Condition, Threshold, Unit};
 
+/// Types of filesystem that nobody writes to: that they take no writes says nothing, and neither
+/// does that they are full.
+pub const NEVER_WRITTEN: [&str; 6] = ["cramfs", "erofs", "iso9660", "romfs", "squashfs", "udf"];
+
 /// Filesystem is filling.
 pub static FILESYSTEM_FILLING: Condition = Condition {
     id: "filesystem_filling",
@@ -18,7 +22,8 @@ pub static FILESYSTEM_FILLING: Condition = Condition {
     expr: Some(
         "1 - plimsoll_filesystem_available_bytes / (plimsoll_filesystem_size_bytes - \
         plimsoll_filesystem_free_bytes + plimsoll_filesystem_available_bytes) >= \
-        $threshold",
+        $threshold \
+        unless on (job, instance, mount_point) plimsoll_filesystem_readonly == 1",
     ),
     meaning: "Most of the bytes ordinary users can have are used (as `df` counts). The agent \
           shortens the life of finished sandboxes as its own filesystem fills.",
@@ -43,7 +48,8 @@ pub static FILESYSTEM_FULL: Condition = Condition {
     expr: Some(
         "1 - plimsoll_filesystem_available_bytes / (plimsoll_filesystem_size_bytes - \
         plimsoll_filesystem_free_bytes + plimsoll_filesystem_available_bytes) >= \
-        $threshold",
+        $threshold \
+        unless on (job, instance, mount_point) plimsoll_filesystem_readonly == 1",
     ),
     meaning: "Next to nothing is left: writes of every tenant fail with ENOSPC now or in a \
           moment, whatever their quota.",
@@ -66,7 +72,8 @@ pub static FILESYSTEM_INODES_LOW: Condition = Condition {
           its inodes.",
     expr: Some(
         "1 - plimsoll_filesystem_files_free / (plimsoll_filesystem_files > 0) >= \
-        $threshold",
+        $threshold \
+        unless on (job, instance, mount_point) plimsoll_filesystem_readonly == 1",
     ),
     meaning: "Most of the inodes are used: many small files. When they are gone no file can \
           be made, however many bytes are free.",
@@ -94,7 +101,8 @@ pub static FILESYSTEM_INODES_EXHAUSTED: Condition = Condition {
           its inodes.",
     expr: Some(
         "1 - plimsoll_filesystem_files_free / (plimsoll_filesystem_files > 0) >= \
-        $threshold",
+        $threshold \
+        unless on (job, instance, mount_point) plimsoll_filesystem_readonly == 1",
     ),
     meaning: "Next to no inode is left: making a file fails with ENOSPC although bytes are \
           free.",
@@ -140,9 +148,14 @@ pub static FILESYSTEM_READONLY: Condition = Condition {
     hold_seconds: 60.0,
     summary: "Filesystem is read-only",
     description: "Filesystem {{ $labels.mount_point }} is read-only.",
-    expr: Some("plimsoll_filesystem_readonly == 1"),
+    expr: Some(
+        "plimsoll_filesystem_readonly == 1 unless on (job, instance, mount_point) \
+        plimsoll_filesystem_info{remote=\"true\"} unless on (job, instance, mount_point) \
+        plimsoll_filesystem_info{fstype=~\"cramfs|erofs|iso9660|romfs|squashfs|udf\"}",
+    ),
     meaning: "A filesystem that holds volumes or sandboxes takes no writes. If it was not \
-          mounted so, the kernel turned it after an error.",
+          mounted so, the kernel turned it after an error. Not told of filesystems on the network, \
+          where the server decides, nor of types that are never written (`iso9660`, `squashfs`, …).",
     check: "`dmesg` for I/O errors; `findmnt` for the mount options.",
     action: "After an error: drain the host, check the filesystem (`fsck`, `xfs_repair`) \
           and the disk before it is mounted again.",
@@ -288,8 +301,10 @@ pub static SOURCES_DISAGREE: Condition = Condition {
     threshold: None,
     hold_seconds: 300.0,
     summary: "Sources of truth contradict each other",
-    description: "Sources of truth on {{ $labels.instance }} contradict each other.",
-    expr: Some("plimsoll_disagreements > 0"),
+    description: "Sources of truth on {{ $labels.instance }} contradict each other about \
+          {{ $labels.subject }}.",
+    // The metric plimsoll_disagreements does not name the subject, which the finding does.
+    expr: None,
     meaning: "Two sources say different things about one subject for minutes: the agent's \
           API and its checkpoint, or one of them and the mount table. Short \
           contradictions while something changes are normal and not told.",

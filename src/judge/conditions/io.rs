@@ -16,10 +16,9 @@ pub static IO_THROTTLED: Condition = Condition {
     description: "The I/O of {{ $labels.executor }} (container {{ $labels.container }}) stood at a \
           limit for {{ $value | humanizePercentage }} of the last five minutes.",
     expr: Some(
-        "max by (job, instance, source, framework, executor, container) \
+        "max without (device) \
         (rate(plimsoll_container_io_read_throttled_seconds_total[5m])) >= $threshold or \
-        max by (job, instance, source, framework, executor, container) \
-        (rate(plimsoll_container_io_write_throttled_seconds_total[5m])) >= $threshold",
+        max without (device) (rate(plimsoll_container_io_write_throttled_seconds_total[5m])) >= $threshold",
     ),
     meaning: "The container would move more bytes or do more operations than the limit on its \
           control group, or (cgroup v2) on one above it, allows: its tasks wait, and their \
@@ -74,7 +73,7 @@ pub static IO_NEIGHBOUR: Condition = Condition {
     description: "{{ $labels.executor }} (container {{ $labels.container }}) takes {{ $value | \
           humanizePercentage }} of what all containers move on a device that others wait for.",
     expr: Some(concat!(
-        "max by (job, instance, source, framework, executor, container) (",
+        "max without (device) (",
         moved!(),
         " / on (job, instance, device) group_left () (sum by (job, instance, device) ",
         moved!(),

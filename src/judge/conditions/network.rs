@@ -45,7 +45,9 @@ pub static NETWORK_STORAGE_SLOW: Condition = Condition {
         (rate(plimsoll_network_filesystem_operation_execute_seconds_total{operation!=\"SESSION\"}[5m])) \
         / sum without (operation) \
         (rate(plimsoll_network_filesystem_operations_total{operation!=\"SESSION\"}[5m])) >= \
-        $threshold",
+        $threshold \
+        and sum without (operation) \
+        (increase(plimsoll_network_filesystem_operations_total{operation!=\"SESSION\"}[5m])) >= 10",
     ),
     meaning: "From its beginning to its end a request took this long, over five minutes: waiting \
           for a free slot, on the network, at the server, and sent again where it was lost.",
@@ -75,7 +77,9 @@ pub static NETWORK_STORAGE_RETRANSMITTING: Condition = Condition {
     expr: Some(
         "rate(plimsoll_network_filesystem_retransmissions_total[5m]) / sum without (operation) \
         (rate(plimsoll_network_filesystem_operations_total{operation!=\"SESSION\"}[5m])) >= \
-        $threshold",
+        $threshold \
+        and sum without (operation) \
+        (increase(plimsoll_network_filesystem_operations_total{operation!=\"SESSION\"}[5m])) >= 10",
     ),
     meaning: "The client got no answer in time, or lost its connection, and sent requests again. \
           With TCP that is never normal: the server stalls, or a firewall drops the connection.",

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Condition, Thresholds, Unit, all};
+use super::{Condition, MONITORING, MonitoringAlert, Thresholds, Unit, all};
 use crate::judge::spoken;
 use crate::model::Severity;
 
@@ -32,10 +32,46 @@ pub fn runbook_markdown() -> String {
             );
         }
     }
+    page.push_str(
+        "\nOnly Prometheus can tell these (`alerts/plimsoll.yml`, [Alerts](alerts.md)); there is no finding \
+         of them:\n\n| severity | alert | about |\n|---|---|---|\n",
+    );
+    for alert in MONITORING {
+        let _ = writeln!(
+            page,
+            "| {} | [{}](#{}) | {} |",
+            alert.severity.as_str(),
+            alert.alert,
+            alert.alert.to_lowercase(),
+            alert.summary,
+        );
+    }
     for condition in all() {
         section(&mut page, condition);
     }
+    for alert in MONITORING {
+        monitoring_section(&mut page, alert);
+    }
     page
+}
+
+fn monitoring_section(page: &mut String, alert: &MonitoringAlert) {
+    let held = match alert.hold_seconds {
+        0.0 => String::new(),
+        seconds => format!(" · held for {}", spoken(seconds)),
+    };
+    let _ = write!(
+        page,
+        "\n## {}\n\n{}.\n\n{} · told by Prometheus only{held}\n\n**What it means.** {}\n\n\
+         **How to check.** {}\n\n**What to do.** {}\n\n```promql\n{}\n```\n",
+        alert.alert,
+        alert.summary,
+        alert.severity.as_str(),
+        alert.meaning,
+        alert.check,
+        alert.action,
+        alert.promql("plimsoll"),
+    );
 }
 
 fn section(page: &mut String, condition: &Condition) {

@@ -97,9 +97,13 @@ pub static VOLUME_ORPHANED: Condition = Condition {
     threshold: None,
     hold_seconds: 0.0,
     summary: "Data that nobody claims",
-    description: "The data of {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} is \
-          claimed by no source of truth.",
-    expr: Some("max without (state) (plimsoll_volume_state{state=\"orphaned\"}) == 1"),
+    description: "The data of {{ $labels.role }}/{{ $labels.volume }} on {{ $labels.disk }} \
+          ({{ $value | humanize1024 }}B, as far as it is measured) is claimed by no source of truth.",
+    expr: Some(
+        "(plimsoll_volume_used_bytes or max without (state) \
+        (plimsoll_volume_state{state=\"orphaned\"}) * 0) and on (job, instance, source, role, \
+        volume, disk) plimsoll_volume_state{state=\"orphaned\"} == 1",
+    ),
     meaning: "A directory lies where a volume would, or a MOUNT disk holds data, and the \
           agent's list of volumes, read whole, does not know it. It stayed so for \
           `orphans.grace`. Nothing will ever remove it: it takes space of everybody \
@@ -148,8 +152,8 @@ pub static VOLUME_UNUSED: Condition = Condition {
     summary: "Directory that nobody has used for long",
     description: "Nobody has used {{ $labels.volume }} for {{ $value | humanizeDuration }}.",
     expr: Some(
-        "time() - plimsoll_volume_unused_since_timestamp_seconds >= on (job, instance, source, \
-         role, volume, disk) plimsoll_volume_unused_after_seconds",
+        "time() - plimsoll_volume_unused_since_timestamp_seconds >= \
+         plimsoll_volume_unused_after_seconds",
     ),
     meaning: "The configuration names the directory; no container has it mounted, no process holds \
           anything in it open, and nothing in it has changed for longer than its \

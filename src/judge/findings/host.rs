@@ -24,7 +24,10 @@ pub(super) fn filesystems(facts: &Facts<'_>, found: &mut Vec<Candidate>) {
             tell(&conditions::FILESYSTEM_UNRESPONSIVE, reason);
         }
         let Some(usage) = &sample.usage else { continue };
-        if usage.readonly {
+        // On the network the server decides, and some types are never written.
+        let on_purpose =
+            sample.remote || conditions::NEVER_WRITTEN.contains(&sample.fstype.as_str());
+        if usage.readonly && !on_purpose {
             let reason = format!("{} ({}) takes no writes.", sample.device, sample.fstype);
             tell(&conditions::FILESYSTEM_READONLY, reason);
         }
@@ -66,6 +69,8 @@ struct Fullness {
 }
 
 /// A warning from the first threshold on, and the critical condition from the second on.
+///
+/// What takes no writes cannot fill.
 fn filling(
     facts: &Facts<'_>,
     sample: &FilesystemSample,
@@ -74,7 +79,8 @@ fn filling(
     stages: [&'static Condition; 2],
     found: &mut Vec<Candidate>,
 ) {
-    let Some(ratio) = full.ratio else { return };
+    let readonly = sample.usage.as_ref().is_some_and(|usage| usage.readonly);
+    let Some(ratio) = full.ratio.filter(|_| !readonly) else { return };
     let [low, high] = stages;
     let held = |condition: &Condition| {
         let (threshold, margin) = limit(condition, facts.thresholds)?;

@@ -91,6 +91,11 @@ impl FindingMemory {
         self.entries.is_empty()
     }
 
+    /// Identities of an earlier run's findings about subjects that this run has not measured yet.
+    pub fn awaited(&self) -> impl Iterator<Item = &str> {
+        self.waiting.iter().filter(|(_, one)| one.told).map(|(id, _)| id.as_str())
+    }
+
     fn next(&self, id: &str, candidate: &Candidate, now: Timestamp) -> Option<Remembered> {
         let before = self.before(id);
         let told = before.is_some_and(|before| before.told);
@@ -165,9 +170,14 @@ fn is_awaited(
 }
 
 impl Candidate {
-    /// The finding's identity as text: unambiguous whatever the names hold.
     fn identity(&self) -> String {
-        let values = serde_json::Value::from(self.subject.values.clone());
-        serde_json::Value::from(vec![self.condition.id.into(), values]).to_string()
+        identity(self.condition.id, &self.subject.values)
     }
+}
+
+/// A finding's identity as text, from its kind and the values of its subject's labels: unambiguous
+/// whatever the names hold.
+pub fn identity(kind: &str, values: &[String]) -> String {
+    let values = serde_json::Value::from(values.to_vec());
+    serde_json::Value::from(vec![kind.into(), values]).to_string()
 }

@@ -14,9 +14,9 @@ mod orphan;
 mod subjects;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub use memory::{FindingMemory, Remembered};
+pub use memory::{FindingMemory, Remembered, identity};
 pub use orphan::{OrphanAdvice, orphan_advice};
 
 use std::collections::HashSet;

@@ -74,7 +74,7 @@ fn restarted(memory: &Memory) -> Memory {
 
 fn usage(volume: &Volume, used: u64, at: f64) -> HashMap<Subject, Measured> {
     let sample = UsageSample {
-        error_bound_bytes: 0,
+        error_bound_bytes: Some(0),
         used_bytes: used,
         apparent_bytes: None,
         files: None,

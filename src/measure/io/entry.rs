@@ -1,6 +1,6 @@
 //! One container: its group, and what is added up over time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use super::cgroup::{
@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub(super) version: CgroupVersion,
     /// Its group below the root of the hierarchy that counts.
     pub(super) group: PathBuf,
+    /// The same for a person.
+    pub(super) group_name: String,
     pub(super) files: GroupFiles,
     pub(super) pressure: Option<KeptFile>,
     pub(super) settings: GroupSettings,
@@ -38,7 +40,7 @@ pub(super) struct Entry {
 
 /// What a round knows beside the entry itself.
 pub(super) struct Around<'a> {
-    pub(super) points: &'a BTreeMap<PathBuf, LimitPoint>,
+    pub(super) points: &'a HashMap<PathBuf, LimitPoint>,
     pub(super) name: &'a mut dyn FnMut(DeviceNumber) -> String,
     /// Delay accounting is on.
     pub(super) delays: bool,
@@ -55,33 +57,39 @@ impl Entry {
         pressure: Option<Pressure>,
         around: &mut Around<'_>,
     ) -> ContainerIo {
-        let limited = self.limited_devices(around.points);
+        // Looked up once: most groups have no limit, and no ancestor with one.
+        let limits: Limits<'_> = self
+            .chain
+            .iter()
+            .filter_map(|group| Some((group, around.points.get(group)?)))
+            .collect();
+        let limited = limited_devices(&limits);
         let mut numbers: Vec<DeviceNumber> = reading.keys().copied().collect();
         numbers.extend(limited.iter().filter(|number| !reading.contains_key(number)));
-        numbers.sort();
+        numbers.sort_unstable();
         let mut point = Point { pressure, ..Point::default() };
         let nothing = RawDevice::default();
         let mut devices: Vec<DeviceIo> = numbers
             .into_iter()
             .map(|number| {
                 let raw = reading.get(&number).unwrap_or(&nothing);
-                let device = self.device(number, raw, around);
+                let device = self.device(number, raw, &limits, around);
                 let bytes = |direction: &DirectionIo| direction.bytes.unwrap_or(0);
                 let place = DevicePoint {
                     bytes: bytes(&device.read).saturating_add(bytes(&device.write)),
                     throttled: [device.read.throttled_seconds, device.write.throttled_seconds],
                 };
-                point.devices.insert(number, place);
+                point.devices.push((number, place));
                 device
             })
             .collect();
-        self.history.push(around.monotonic, point.clone());
+        self.history.push(around.monotonic, &point);
         let pressure = self.add_rates(&mut devices, &point, around.monotonic);
         ContainerIo {
             key: self.container.key.clone(),
             nested: self.container.nested,
             version: self.version,
-            group: crate::host::names::escape_name(self.group.as_os_str()),
+            group: self.group_name.clone(),
             devices,
             weight: self.settings.weight,
             pressure,
@@ -91,24 +99,18 @@ impl Entry {
         }
     }
 
-    fn limited_devices(&self, points: &BTreeMap<PathBuf, LimitPoint>) -> Vec<DeviceNumber> {
-        let mut numbers: Vec<DeviceNumber> = self
-            .chain
-            .iter()
-            .filter_map(|group| points.get(group))
-            .flat_map(|point| point.limits.keys().copied())
-            .collect();
-        numbers.sort();
-        numbers.dedup();
-        numbers
-    }
-
-    fn device(&self, number: DeviceNumber, raw: &RawDevice, around: &mut Around<'_>) -> DeviceIo {
+    fn device(
+        &self,
+        number: DeviceNumber,
+        raw: &RawDevice,
+        limits: &Limits<'_>,
+        around: &mut Around<'_>,
+    ) -> DeviceIo {
         let direction = |raw: &RawDirection, which| DirectionIo {
             bytes: raw.bytes,
             operations: raw.operations,
-            limit_bytes: self.limit(around.points, number, which, LimitKind::Bytes),
-            limit_operations: self.limit(around.points, number, which, LimitKind::Operations),
+            limit_bytes: limit(limits, number, which, LimitKind::Bytes),
+            limit_operations: limit(limits, number, which, LimitKind::Operations),
             throttled_seconds: self.throttled.get(&(number, which)).copied(),
             throttled_ratio: None,
             wait_seconds: raw.wait_ns.map(|ns| ns as f64 / 1e9),
@@ -134,37 +136,6 @@ impl Entry {
         }
     }
 
-    /// The tightest limit of the chain, and the greatest use of any of its limits.
-    fn limit(
-        &self,
-        points: &BTreeMap<PathBuf, LimitPoint>,
-        number: DeviceNumber,
-        direction: Direction,
-        kind: LimitKind,
-    ) -> Option<IoLimit> {
-        let name = |group: &PathBuf| crate::host::names::escape_name(group.as_os_str());
-        let mut tightest: Option<(u64, &PathBuf)> = None;
-        let mut used: Option<(f64, &PathBuf)> = None;
-        for group in &self.chain {
-            let Some(point) = points.get(group) else { continue };
-            let Some(limit) = point.limit(number, direction, kind) else { continue };
-            if tightest.is_none_or(|(least, _)| limit < least) {
-                tightest = Some((limit, group));
-            }
-            if let Some(share) = point.used(number, direction, kind)
-                && used.is_none_or(|(most, _)| share > most)
-            {
-                used = Some((share, group));
-            }
-        }
-        tightest.map(|(per_second, group)| IoLimit {
-            per_second,
-            group: name(group),
-            used_ratio: used.map(|(share, _)| share),
-            used_group: name(used.map_or(group, |(_, group)| group)),
-        })
-    }
-
     /// Adds the shares and rates of the last minutes.
     fn add_rates(
         &self,
@@ -175,8 +146,7 @@ impl Entry {
         let before = self.history.since(monotonic);
         for device in devices {
             let Some((seconds, before)) = before else { continue };
-            let (Some(new), Some(old)) =
-                (now.devices.get(&device.number), before.devices.get(&device.number))
+            let (Some(new), Some(old)) = (now.device(device.number), before.device(device.number))
             else {
                 continue;
             };
@@ -200,4 +170,44 @@ impl Entry {
             full_ratio: ratio(full_seconds, |pressure| pressure.full_seconds),
         })
     }
+}
+
+/// Groups of a chain that have a limit.
+type Limits<'a> = Vec<(&'a PathBuf, &'a LimitPoint)>;
+
+fn limited_devices(limits: &Limits<'_>) -> Vec<DeviceNumber> {
+    let mut numbers: Vec<DeviceNumber> =
+        limits.iter().flat_map(|(_, point)| point.limits.keys().copied()).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+/// The tightest limit of the chain, and the greatest use of any of its limits.
+fn limit(
+    limits: &Limits<'_>,
+    number: DeviceNumber,
+    direction: Direction,
+    kind: LimitKind,
+) -> Option<IoLimit> {
+    let name = |group: &PathBuf| crate::host::names::escape_name(group.as_os_str());
+    let mut tightest: Option<(u64, &PathBuf)> = None;
+    let mut used: Option<(f64, &PathBuf)> = None;
+    for (group, point) in limits {
+        let Some(limit) = point.limit(number, direction, kind) else { continue };
+        if tightest.is_none_or(|(least, _)| limit < least) {
+            tightest = Some((limit, group));
+        }
+        if let Some(share) = point.used(number, direction, kind)
+            && used.is_none_or(|(most, _)| share > most)
+        {
+            used = Some((share, group));
+        }
+    }
+    tightest.map(|(per_second, group)| IoLimit {
+        per_second,
+        group: name(group),
+        used_ratio: used.map(|(share, _)| share),
+        used_group: name(used.map_or(group, |(_, group)| group)),
+    })
 }

@@ -1,6 +1,6 @@
 //! The last minutes of one container's counters, for what the findings judge by.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::cgroup::Pressure;
 use crate::model::DeviceNumber;
@@ -25,7 +25,16 @@ pub(super) struct DevicePoint {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Point {
     pub(super) pressure: Option<Pressure>,
-    pub(super) devices: BTreeMap<DeviceNumber, DevicePoint>,
+    /// Sorted by number.
+    pub(super) devices: Vec<(DeviceNumber, DevicePoint)>,
+}
+
+impl Point {
+    /// Counters of one device.
+    pub(super) fn device(&self, number: DeviceNumber) -> Option<&DevicePoint> {
+        let at = self.devices.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        Some(&self.devices[at].1)
+    }
 }
 
 /// Points of the last minutes, the oldest first.
@@ -36,11 +45,11 @@ pub(super) struct History {
 
 impl History {
     /// Takes the counters at a time of a monotonic clock.
-    pub(super) fn push(&mut self, now: f64, point: Point) {
+    pub(super) fn push(&mut self, now: f64, point: &Point) {
         if self.points.back().is_some_and(|(at, _)| now - at < GAP) {
             return;
         }
-        self.points.push_back((now, point));
+        self.points.push_back((now, point.clone()));
         while self.points.get(1).is_some_and(|(at, _)| now - at >= WINDOW) {
             self.points.pop_front();
         }
@@ -67,7 +76,7 @@ mod tests {
     fn five_minutes_are_kept_and_less_than_one_says_nothing() {
         let mut history = History::default();
         for second in 0..1000 {
-            history.push(f64::from(second), Point::default());
+            history.push(f64::from(second), &Point::default());
             if second < 60 {
                 assert!(history.since(f64::from(second)).is_none());
             }

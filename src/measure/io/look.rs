@@ -114,6 +114,7 @@ impl IoMeter {
             found,
             version,
             settings: settings(version, &directory).unwrap_or_default(),
+            group_name: crate::host::names::escape_name(group.as_os_str()),
             group,
             files,
             pressure,

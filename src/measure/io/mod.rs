@@ -44,7 +44,7 @@ pub struct IoMeter {
     entries: BTreeMap<SandboxKey, Entry>,
     /// Limits of every group in any entry's chain.
     limit_files: HashMap<PathBuf, LimitFiles>,
-    points: BTreeMap<PathBuf, LimitPoint>,
+    points: HashMap<PathBuf, LimitPoint>,
     names: HashMap<DeviceNumber, String>,
     accounting: Accounting,
     /// A thread showed that it waited: delays are counted on this kernel.
@@ -76,7 +76,7 @@ impl IoMeter {
             hierarchies: Hierarchies::default(),
             entries: BTreeMap::new(),
             limit_files: HashMap::new(),
-            points: BTreeMap::new(),
+            points: HashMap::new(),
             names: HashMap::new(),
             accounting: Accounting::Unknown,
             delays_seen: false,
@@ -204,7 +204,7 @@ struct Above {
 
 fn above(
     entry: &Entry,
-    points: &BTreeMap<PathBuf, LimitPoint>,
+    points: &HashMap<PathBuf, LimitPoint>,
 ) -> BTreeMap<(DeviceNumber, Direction), Above> {
     let mut found: BTreeMap<_, Above> = BTreeMap::new();
     for point in entry.chain.iter().skip(1).filter_map(|group| points.get(group)) {

@@ -9,11 +9,14 @@ pub(super) struct Bucket {
     rate: f64,
     burst: f64,
     tokens: f64,
+    worth: f64,
     filled: Instant,
 }
 
 /// CPU seconds that may be saved up.
 const BURST: f64 = 0.25;
+/// CPU seconds that are waited for: with less, the scheduler would spend them on waking up.
+const WORTH: f64 = 0.002;
 
 fn usable(rate: f64) -> f64 {
     if rate.is_finite() { rate.max(1e-4) } else { 1e-4 }
@@ -24,13 +27,13 @@ impl Bucket {
     /// ten-thousandth, so that no subject starves.
     pub(super) fn new(rate: f64, now: Instant) -> Self {
         let rate = usable(rate);
-        Self { rate, burst: BURST, tokens: BURST.min(rate), filled: now }
+        Self { rate, burst: BURST, tokens: BURST.min(rate), worth: WORTH, filled: now }
     }
 
     /// A bucket of system calls, `rate` a second; a second's worth may be saved up. No bound for 0.
     pub(super) fn of_calls(rate: u64, now: Instant) -> Self {
         let rate = if rate == 0 { f64::MAX } else { rate as f64 };
-        Self { rate, burst: rate, tokens: rate, filled: now }
+        Self { rate, burst: rate, tokens: rate, worth: 1.0, filled: now }
     }
 
     /// Another rate from now on; what was saved up or is owed stays.
@@ -52,9 +55,9 @@ impl Bucket {
         self.tokens > 0.0
     }
 
-    /// How long until there is something again.
+    /// How long until there is something again that is worth to wake up for.
     pub(super) fn wait(&self) -> Duration {
-        Duration::from_secs_f64(((1e-4 - self.tokens) / self.rate).clamp(0.0, 3600.0))
+        Duration::from_secs_f64(((self.worth - self.tokens) / self.rate).clamp(0.0, 3600.0))
     }
 }
 

@@ -103,6 +103,6 @@ pub struct MeterStats {
     pub bound_exceeded_total: u64,
     /// Measuring steps aside for I/O.
     pub throttled: bool,
-    /// What the kernel tells of changes; all zero where it is not asked.
-    pub watch: WatchStats,
+    /// What the kernel tells of changes; absent where it is not asked.
+    pub watch: Option<WatchStats>,
 }

@@ -23,6 +23,7 @@ impl Shared {
             self.meter.clock_stepped(&step);
             state.memory.clock_stepped(&step);
             state.findings.clock_stepped(&step);
+            self.alerts.clock_stepped(&step);
             state.histories.clock_stepped(&step);
             for usage in state.filesystems.iter_mut().filter_map(|sample| sample.usage.as_mut()) {
                 step.shift_old(&mut usage.measured_at);

@@ -23,6 +23,7 @@ use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
+use crate::expose::alertmanager::{Reached, Sidecar};
 use crate::expose::telemetry::Telemetry;
 use crate::host::{Guard, Roots};
 use crate::judge::Memory;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub handle: Handle,
     /// What is counted.
     pub telemetry: Arc<Telemetry>,
+    /// How the daemon is reached.
+    pub reached: Reached,
 }
 
 /// A running pipeline. Stops when dropped.
@@ -67,6 +70,7 @@ struct Shared {
     telemetry: Arc<Telemetry>,
     guard: Arc<Guard>,
     meter: UsageMeter,
+    alerts: Sidecar,
     snapshot: Arc<ArcSwap<Snapshot>>,
     state: Mutex<State>,
     discover: Arc<Signal>,
@@ -109,7 +113,7 @@ impl Daemon {
     /// # Errors
     /// When the kernel gives no thread.
     pub fn start(settings: Settings) -> std::io::Result<Self> {
-        let Settings { config, roots, handle, telemetry } = settings;
+        let Settings { config, roots, handle, telemetry, reached } = settings;
         let guard = Arc::new(Guard::new(roots.clone(), config.filesystems.timeout));
         let publish = Arc::new(Signal::default());
         let measured = Arc::clone(&publish);
@@ -118,7 +122,10 @@ impl Daemon {
         let meter = UsageMeter::start_told(Arc::clone(&guard), usage, watcher, move || {
             measured.raise();
         })?;
+        let counters = telemetry.alerting().clone();
+        let alerts = Sidecar::new(handle.clone(), counters, reached, &config.alerting);
         let shared = Arc::new(Shared {
+            alerts,
             config: ArcSwap::from_pointee(config),
             roots,
             handle,
@@ -168,6 +175,7 @@ impl Daemon {
         move |config: Config| {
             shared.guard.set_limit(config.filesystems.timeout);
             shared.meter.configure(usage_config(&config));
+            shared.alerts.configure(&config.alerting);
             shared.config.store(Arc::new(config));
             shared.discover.raise();
             shared.measure_io.raise();

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use crate::expose::alertmanager::StoredBook;
 use crate::judge::findings::FindingMemory;
 use crate::judge::growth::StoredHistories;
 use crate::judge::memory::StoredMemory;
 use crate::model::Timestamp;
 
 use super::super::now;
-use super::super::state_file::{FINDINGS, GROWTH, MAX_BYTES, MEMORY, Sections, StateFile};
+use super::super::state_file::{ALERTS, FINDINGS, GROWTH, MAX_BYTES, MEMORY, Sections, StateFile};
 use super::Shared;
 
 /// Two writes of the state file are at least this far apart.
@@ -66,6 +67,7 @@ impl Shared {
         };
         keep(MEMORY, serde_json::to_vec(&memory));
         keep(FINDINGS, serde_json::to_vec(&findings));
+        keep(ALERTS, serde_json::to_vec(&self.alerts.stored(now())));
         let growth = serde_json::to_vec(&histories).map(|bytes| match bytes.len() > MAX_GROWTH {
             true => b"{}".to_vec(),
             false => bytes,
@@ -81,6 +83,9 @@ impl Shared {
         }
         if let Some(stored) = section::<FindingMemory>(file, sections, FINDINGS, now) {
             self.state().findings.restore(stored);
+        }
+        if let Some(stored) = section::<StoredBook>(file, sections, ALERTS, now) {
+            self.alerts.restore(stored, now);
         }
         if let Some(stored) = section::<StoredHistories>(file, sections, GROWTH, now) {
             self.state().histories.restore(stored);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::expose::render::series_dropped;
-use crate::expose::telemetry::Telemetry;
+use crate::expose::telemetry::{Telemetry, Told};
 use crate::judge::findings::Facts;
 use crate::judge::{Evidence, assemble, open_files, storage};
 use crate::measure::usage::MeterStats;
@@ -28,16 +28,20 @@ impl Shared {
             sequence += 1;
             let mut made = self.assemble(sequence);
             let config = self.config.load();
-            made.findings = self.state().findings.update(&Facts {
+            let mut state = self.state();
+            made.findings = state.findings.update(&Facts {
                 snapshot: &made,
                 thresholds: &config.conditions,
                 series_dropped: series_dropped(&made, config.metrics.max_series),
                 debt_seconds: counted.debt_seconds,
                 now: made.taken_at,
             });
+            let awaited = state.findings.awaited().map(str::to_owned).collect();
+            drop(state);
             let made = Arc::new(made);
             self.snapshot.store(Arc::clone(&made));
             self.want_open_files(&made);
+            self.alerts.observe(&made, &awaited);
             // What is raised during the least gap is seen after it.
             std::thread::sleep(LEAST_PUBLISH_GAP);
             self.publish.wait(PUBLISH_EVERY);
@@ -89,4 +93,16 @@ fn count(telemetry: &Telemetry, before: &MeterStats, now: &MeterStats) {
     telemetry.usage_bound(checked, exceeded);
     telemetry.usage_remembered(now.remembered_bytes, now.remembered, now.unremembered);
     telemetry.usage_throttled(now.throttled);
+    if let Some(watch) = &now.watch {
+        let told = Told {
+            filesystems: (watch.trusted, watch.untrusted),
+            subjects: watch.listeners,
+            events: watch.events_total,
+            overflows: watch.overflows_total,
+            directories: watch.directories,
+        };
+        if let Err(error) = telemetry.usage_fanotify(&told) {
+            tracing::error!(%error, "The metrics of fanotify cannot be registered");
+        }
+    }
 }

@@ -27,6 +27,8 @@ pub const MEMORY: &str = "memory";
 pub const FINDINGS: &str = "findings";
 /// Section that holds the histories that growth is told from.
 pub const GROWTH: &str = "growth";
+/// Section that holds the alerts that fired last, and those that ended lately.
+pub const ALERTS: &str = "alerts";
 /// How long it is reported that history started anew, in seconds.
 const TELL_ANEW: f64 = 3600.0;
 

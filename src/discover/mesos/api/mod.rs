@@ -16,7 +16,6 @@
 
 mod calls;
 mod client;
-mod config;
 mod container;
 mod error;
 mod flags;
@@ -28,17 +27,18 @@ mod state;
 mod test_server;
 #[cfg(test)]
 mod tests;
-mod tls;
 
 use std::time::Instant;
 
 use super::facts::{ApiFacts, Authority};
 use crate::model::SourceError;
 
+pub use crate::discover::http::{
+    Auth, ClientConfig as ApiConfig, Failure, SecretSource, TlsConfig,
+};
 pub use calls::{parse_agent, parse_containers, parse_containers_v0, parse_executors, parse_tasks};
 pub use client::Client;
-pub use config::{ApiConfig, Auth, SecretSource, TlsConfig};
-pub use error::{ApiError, Failure};
+pub use error::ApiError;
 pub use flags::{HIDDEN, hide_secret, parse_flags, parse_gc_pending};
 pub use json::ParseError;
 pub use state::{StateAnswer, parse_state};
@@ -60,7 +60,7 @@ async fn round(client: &Client) -> ApiFacts {
     let state = match get(client, "/state", parse_state).await {
         // Whoever cannot be reached need not be asked six times more.
         Err(error) if error.failure.is_transport() => return failed(vec![error]),
-        Err(ApiError { failure: Failure::Recovering, .. }) => return recovering(client),
+        Err(ApiError { failure: Failure::Unavailable, .. }) => return recovering(client),
         Err(error) => {
             errors.push(error);
             None
@@ -87,7 +87,7 @@ async fn round(client: &Client) -> ApiFacts {
     let flags = noted(flags, &mut errors);
     let listed = noted(listed, &mut errors);
     let gc = noted(gc, &mut errors);
-    if errors.iter().any(|error| matches!(error.failure, Failure::Recovering)) {
+    if errors.iter().any(|error| matches!(error.failure, Failure::Unavailable)) {
         return recovering(client);
     }
     let anything = state.is_some()
@@ -185,7 +185,7 @@ fn failed(errors: Vec<ApiError>) -> ApiFacts {
 
 /// While the agent recovers, whatever it lists proves nothing: none of it is kept.
 fn recovering(client: &Client) -> ApiFacts {
-    let error = client.error("/state", None, Failure::Recovering);
+    let error = client.error("/state", None, Failure::Unavailable);
     ApiFacts { recovering: true, ..failed(vec![error]) }
 }
 

@@ -96,7 +96,7 @@ fn reported(error: &ApiError) -> SourceError {
             "the credentials configured for the agent must be good for the master, too"
         }
         Failure::Forbidden => "allow the principal to view_roles in the master's --acls",
-        Failure::Recovering => "wait until a leading master is elected",
+        Failure::Unavailable => "wait until a leading master is elected",
         Failure::Redirect { .. } => "set mesos.master_url to the leading master's own address",
         _ => "check mesos.master_url; until the master answers, unowned volumes are idle",
     };

@@ -6,7 +6,7 @@ use super::*;
 use crate::judge::conditions;
 
 /// Hosts on which exactly one condition holds, with a piece of its sentence.
-fn cases() -> Vec<(&'static str, &'static str, Host)> {
+pub(crate) fn cases() -> Vec<(&'static str, &'static str, Host)> {
     let host = Host::default;
     let unenforced = |host: Host| host.with(|host| host.flags = vec![("isolation", "cgroups/cpu")]);
     let ended = || Sandbox { completed: true, running: Some(false), ..sandbox("old") };
@@ -271,13 +271,16 @@ fn cases() -> Vec<(&'static str, &'static str, Host)> {
     ]
 }
 
+/// The same, where it is about block I/O.
+pub(crate) fn by_io() -> impl Iterator<Item = (&'static str, &'static str, Host)> {
+    let troubles = super::io::troubles().into_iter();
+    troubles.map(|(kind, words, io)| (kind, words, Host { io, ..Host::default() }))
+}
+
 #[test]
 fn each_condition_fires_alone_with_its_numbers() {
     let mut fired = BTreeSet::from(["volume_reattached"]); // has a test of its own below
-    let io = super::io::troubles()
-        .into_iter()
-        .map(|(kind, words, io)| (kind, words, Host { io, ..Host::default() }));
-    for (kind, words, host) in cases().into_iter().chain(io) {
+    for (kind, words, host) in cases().into_iter().chain(by_io()) {
         let findings = host.settled();
         assert_eq!(kinds(&findings), [kind], "{findings:#?}");
         let finding = &findings[0];

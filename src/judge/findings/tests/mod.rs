@@ -9,15 +9,15 @@ use crate::judge::growth::Histories;
 use crate::judge::{Evidence, Memory, assemble};
 use crate::model::*;
 
-mod cases;
+pub(crate) mod cases;
 mod escalation;
 mod io;
 mod orphans;
 mod restart;
-mod silence;
+pub(crate) mod silence;
 mod thresholds;
 
-const NOW: f64 = 1e9;
+pub(crate) const NOW: f64 = 1e9;
 const GIB: u64 = 1 << 30;
 
 fn volume(id: &str, claims: Claims) -> Volume {
@@ -110,29 +110,31 @@ fn used(bytes: u64) -> Measured {
             method: Method::Walk,
             measured_at: NOW,
             duration_seconds: 0.0,
-            error_bound_bytes: 0,
+            error_bound_bytes: Some(0),
         }),
         ..Measured::default()
     }
 }
 
 /// A host: what a case changes, and the rest well.
-struct Host {
+pub(crate) struct Host {
     volumes: Vec<Volume>,
     sandboxes: Vec<Sandbox>,
     usage: HashMap<Subject, Measured>,
     filesystem: FilesystemUsage,
+    fstype: &'static str,
+    remote: bool,
     responsive: bool,
     disk_mebibytes: f64,
     flags: Vec<(&'static str, &'static str)>,
     up: bool,
     recovering: bool,
     reserved: bool,
-    sources: Vec<SourceReport>,
+    pub(crate) sources: Vec<SourceReport>,
     disagreements: Vec<Disagreement>,
     io: Vec<ContainerIo>,
-    dropped: usize,
-    debt: f64,
+    pub(crate) dropped: usize,
+    pub(crate) debt: f64,
     /// Hours until each subject is full, and by what.
     subjects_full: Option<(f64, FullBy)>,
     /// Hours until the filesystem is full.
@@ -180,6 +182,8 @@ impl Default for Host {
                 readonly: false,
                 measured_at: NOW,
             },
+            fstype: "ext4",
+            remote: false,
             responsive: true,
             disk_mebibytes: 1024.0,
             flags: vec![
@@ -223,7 +227,7 @@ impl Host {
         self
     }
 
-    fn snapshot(&self, now: f64) -> Snapshot {
+    pub(crate) fn snapshot(&self, now: f64) -> Snapshot {
         let cpus = |reserved: bool| Resource {
             name: "cpus".into(),
             quantity: Quantity::Scalar(2.0),
@@ -278,9 +282,9 @@ impl Host {
             filesystems: vec![FilesystemSample {
                 mount_point: "/".into(),
                 device: "/dev/sda1".into(),
-                fstype: "ext4".into(),
+                fstype: self.fstype.into(),
                 device_number: (8, 1),
-                remote: false,
+                remote: self.remote,
                 responsive: self.responsive,
                 usage: Some(self.filesystem),
                 unattributed_bytes: None,
@@ -320,7 +324,7 @@ impl Host {
     }
 
     /// Takes a look, with the memory of former ones.
-    fn look(&self, memory: &mut FindingMemory, now: f64) -> Vec<Finding> {
+    pub(crate) fn look(&self, memory: &mut FindingMemory, now: f64) -> Vec<Finding> {
         memory.update(&Facts {
             snapshot: &self.snapshot(now),
             thresholds: &Thresholds::default(),

@@ -2,14 +2,14 @@
 
 use super::*;
 
-#[test]
-fn what_is_well_or_only_seems_ill_stays_silent() {
+/// Hosts of which nothing is told.
+pub(crate) fn hosts() -> Vec<(&'static str, Host)> {
     let silent = claims(Witness::Silent, Witness::Silent);
     let denied = claims(Witness::Denies, Witness::Denies);
     let fresh = Some(NOW + 14.0 * 86_400.0 - 60.0);
     let host = Host::default;
     let pod = |container: &str| holder("pod", container);
-    let cases = [
+    let cases = vec![
         ("a host that is well", host().volume(claimed("v"), Some(GIB)).sandbox(sandbox("a"), GIB)),
         ("agent restarting, lists not complete", host().volume(volume("v", silent), Some(GIB))),
         (
@@ -121,12 +121,42 @@ fn what_is_well_or_only_seems_ill_stays_silent() {
             ),
         ),
         (
+            "an image that is full because nobody writes it",
+            host().with(|host| {
+                host.fstype = "squashfs";
+                host.filesystem.readonly = true;
+                host.filesystem.free_bytes = 0;
+                host.filesystem.available_bytes = 0;
+                host.filesystem.files_free = Some(0);
+            }),
+        ),
+        (
+            "a share that the server lets nobody write",
+            host().with(|host| {
+                host.remote = true;
+                host.filesystem.readonly = true;
+                host.filesystem.available_bytes = 0;
+            }),
+        ),
+        (
+            "a filesystem without a limit of inodes",
+            host().with(|host| {
+                host.filesystem.files = Some(0);
+                host.filesystem.files_free = Some(0);
+            }),
+        ),
+        (
             "a source that is not there",
             host().with(|host| host.sources.push(source(SourceHealth::Absent))),
         ),
     ];
     let io = super::io::silent().into_iter().map(|(name, io)| (name, Host { io, ..host() }));
-    for (name, host) in cases.into_iter().chain(io) {
+    cases.into_iter().chain(io).collect()
+}
+
+#[test]
+fn what_is_well_or_only_seems_ill_stays_silent() {
+    for (name, host) in hosts() {
         assert_eq!(host.settled(), [], "{name}");
     }
     let mut memory = FindingMemory::default();

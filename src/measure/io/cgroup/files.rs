@@ -294,9 +294,10 @@ fn read<T>(
     room: &DescriptorRoom,
     parse: impl Fn(&[u8]) -> Result<T, Malformed>,
 ) -> Result<T, Lost> {
-    let path = file.path().to_path_buf();
-    let text = file.read(buffer, room).map_err(|error| Lost::reading(&path, &error))?;
-    parse(text).map_err(|error| Lost::malformed(&path, &error))
+    match file.read(buffer, room) {
+        Ok(text) => parse(text).map_err(|error| Lost::malformed(file.path(), &error)),
+        Err(error) => Err(Lost::reading(file.path(), &error)),
+    }
 }
 
 /// Reads a file once; a missing one is an absent value.

@@ -27,6 +27,8 @@ pub struct Rwstat {
 /// The first line that is none of these.
 pub fn parse_rwstat(text: &[u8]) -> Result<BTreeMap<DeviceNumber, Rwstat>, Malformed> {
     let mut devices: BTreeMap<DeviceNumber, Rwstat> = BTreeMap::new();
+    // The lines of one device follow each other.
+    let mut last = None;
     for line in lines(text)? {
         let mut words = line.split_ascii_whitespace();
         let (Some(first), Some(second), third, None) =
@@ -42,7 +44,12 @@ pub fn parse_rwstat(text: &[u8]) -> Result<BTreeMap<DeviceNumber, Rwstat>, Malfo
             number(second, line)?;
             continue;
         };
-        let entry = devices.entry(device(first, line)?).or_default();
+        let at = match last {
+            Some((word, at)) if word == first => at,
+            _ => device(first, line)?,
+        };
+        last = Some((first, at));
+        let entry = devices.entry(at).or_default();
         let value = number(third, line)?;
         match second {
             "Read" => entry.read = value,

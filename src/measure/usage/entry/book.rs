@@ -90,7 +90,7 @@ impl Book {
                     apparent_bytes,
                     files,
                     method: Method::Walk,
-                    error_bound_bytes: 0,
+                    error_bound_bytes: Some(0),
                     measured_at: at,
                     duration_seconds: seconds,
                 });
@@ -114,7 +114,7 @@ impl Book {
             apparent_bytes: before.and_then(|sample| sample.apparent_bytes),
             files: quota.files.or(before.and_then(|sample| sample.files)),
             method: quota.method,
-            error_bound_bytes: 0,
+            error_bound_bytes: Some(0),
             measured_at: at,
             duration_seconds: seconds,
         });
@@ -132,7 +132,7 @@ impl Book {
         &mut self,
         subject: &Subject,
         totals: &Totals,
-        error_bound_bytes: u64,
+        error_bound_bytes: Option<u64>,
         at: Timestamp,
         seconds: f64,
     ) {
@@ -166,7 +166,7 @@ impl Book {
             apparent_bytes: before.and_then(|sample| sample.apparent_bytes),
             files: before.and_then(|sample| sample.files),
             method: Method::Statfs,
-            error_bound_bytes: 0,
+            error_bound_bytes: Some(0),
             measured_at: at,
             duration_seconds: seconds,
         });
@@ -261,7 +261,7 @@ mod tests {
             apparent_bytes: Some(7),
             files: Some(4),
             method: Method::ProjectQuota,
-            error_bound_bytes: 0,
+            error_bound_bytes: Some(0),
             measured_at: 6.0,
             duration_seconds: 0.0,
         };
@@ -289,7 +289,7 @@ mod tests {
             apparent_bytes: Some(7),
             files: Some(2),
             method: Method::Statfs,
-            error_bound_bytes: 0,
+            error_bound_bytes: Some(0),
             measured_at: 7.0,
             duration_seconds: 0.0,
         };

@@ -171,7 +171,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::measure::usage::hot::{Drift, Recorder, Tree, WINDOW};
+    use crate::measure::usage::hot::{Drift, Missed, Recorder, Tree, WINDOW};
     use crate::measure::usage::target::{How, Target};
     use crate::measure::usage::walk::{Progress, Walk};
     use crate::model::{SandboxKey, SourceKind, Subject};
@@ -238,14 +238,15 @@ mod tests {
         // Five seconds apart; what they miss is found out early, then seldom.
         assert_eq!(entry.ready_at(asked), now + Duration::from_secs(5));
         assert_eq!(entry.full_interval(asked), asked * 3);
-        entry.hot.drift.reconciled(0, asked);
+        entry.hot.drift.reconciled(Missed::default(), asked);
         assert_eq!(entry.full_interval(asked), asked * 10);
         // A thousandth of the value is missed within a hundred seconds.
         entry.hot.pace = 1e6;
         entry.hot.drift = Drift::default();
-        entry.hot.drift.reconciled(60_000, Duration::from_secs(100));
+        let missed = |bytes| Missed { bytes, largest: 4096 };
+        entry.hot.drift.reconciled(missed(60_000), Duration::from_secs(100));
         assert_eq!(entry.full_interval(asked).as_secs(), 100);
-        entry.hot.drift.reconciled(u64::MAX / 2, asked);
+        entry.hot.drift.reconciled(missed(u64::MAX / 2), asked);
         assert!(!entry.incremental(), "next to everything is missed");
         assert_eq!(entry.ready_at(asked), now + asked / 2);
         entry.hot.drift = Drift::default();

@@ -10,7 +10,7 @@ pub(super) use book::Book;
 
 use super::hot::{Drift, Tree};
 use super::pass::Real;
-use super::quota::{Probe, Record as ProjectRecord};
+use super::quota::{Probe, Record as ProjectRecord, Settled};
 use super::target::{How, Target};
 use super::walk::Walk;
 use crate::host::MountTable;
@@ -77,6 +77,9 @@ pub(super) struct Entry {
     /// The project its subject makes up, as the last walk found it.
     pub(super) project: Option<(u64, u32)>,
     pub(super) hot: HotState,
+    /// How its project quota is read in the shortest way, and the mount table and the target for
+    /// which that was found out. Away on a worker thread while it is read.
+    pub(super) settled: Option<(Box<Settled>, Arc<MountTable>, Arc<Target>)>,
 }
 
 /// What an entry knows beside its values to bring them up to date between full passes.
@@ -130,6 +133,7 @@ impl Entry {
             stretch: if kind == Kind::OwnWalk { 10 } else { 1 },
             project: None,
             hot: HotState::default(),
+            settled: None,
         }
     }
 }

@@ -1,33 +1,45 @@
 //! What changed on one filesystem, by directory: bounded, and it says when it does not know.
 
 use std::collections::HashMap;
-use std::ffi::CStr;
 
-use super::super::hot::Hint;
+use super::super::hot::{Changed, Hint};
 use super::decode::{Event, Key};
 use crate::host::sys::fanotify::mask;
 
 /// Directories that are remembered: less than 100 bytes each, beside the names.
 const MOST_DIRECTORIES: usize = 32_768;
 /// Names that are remembered of one directory; with more it is read again whole.
-const MOST_NAMES: usize = 8;
+const MOST_NAMES: usize = 32;
 /// Bytes of all names together; past them directories are read again whole.
 const MOST_NAME_BYTES: usize = 2 << 20;
 /// Events after which the entries of a directory changed.
 const ENTRIES: u64 = mask::CREATE | mask::DELETE | mask::MOVED_FROM | mask::MOVED_TO;
+/// Events after which a file is to be looked at.
+const NAMED: u64 = mask::CREATE | mask::CLOSE_WRITE | mask::MOVED_TO;
 
 /// See the module. A moment is the number of events until then.
 #[derive(Debug, Default)]
 pub struct Journal {
     now: u64,
-    /// When each directory last changed, and everything that happened since it is in here.
-    directories: HashMap<Key, (u64, Hint)>,
+    directories: HashMap<Key, Directory>,
     /// Bytes of the names in it.
     name_bytes: usize,
     /// Before this moment nothing is known.
     known_since: u64,
     /// Times that events were lost.
     pub(super) overflows: u64,
+}
+
+/// What happened in a directory since it is in here, and when.
+#[derive(Debug, Default)]
+struct Directory {
+    /// The last event.
+    at: u64,
+    /// The last time that its entries changed; 0: never.
+    entries: u64,
+    /// The last time that a file changed for whose name there was no room; 0: never.
+    unnamed: u64,
+    files: Vec<(u64, Changed)>,
 }
 
 impl Journal {
@@ -46,26 +58,32 @@ impl Journal {
         if self.directories.len() >= MOST_DIRECTORIES && !self.directories.contains_key(directory) {
             return self.lose();
         }
-        let fresh = (0, Hint::Files(Vec::new()));
-        let (at, changed) = self.directories.entry(*directory).or_insert(fresh);
-        *at = self.now;
-        let whole = what & (ENTRIES | mask::ONDIR) != 0;
-        let Hint::Files(names) = changed else { return };
-        let name = name.filter(|_| !whole);
-        if name.is_some_and(|name| names.iter().any(|known| **known == *name)) {
+        let now = self.now;
+        let changed = self.directories.entry(*directory).or_default();
+        changed.at = now;
+        if what & (ENTRIES | mask::ONDIR) != 0 {
+            changed.entries = now;
+        }
+        // What is gone is not listed any more. What was made may have the inode and the name of one
+        // before, and what came back to its name may have changed under another.
+        if what & mask::ONDIR != 0 || what & NAMED == 0 {
+            return;
+        }
+        // Who made it may go on writing, of which nothing is told before it is closed.
+        let follow = what & (mask::CREATE | mask::MOVED_TO) != 0 && what & mask::CLOSE_WRITE == 0;
+        let known = changed.files.iter_mut().find(|(_, file)| Some(&*file.name) == *name);
+        if let Some((at, file)) = known {
+            (*at, file.follow) = (now, follow);
             return;
         }
         let length = name.map_or(usize::MAX, |name| name.to_bytes().len() + 1);
         let room = MOST_NAME_BYTES.saturating_sub(self.name_bytes);
         match name {
-            Some(name) if names.len() < MOST_NAMES && length <= room => {
+            Some(name) if changed.files.len() < MOST_NAMES && length <= room => {
                 self.name_bytes += length;
-                names.push(name.into());
+                changed.files.push((now, Changed { name: (*name).into(), follow }));
             }
-            _ => {
-                self.name_bytes -= bytes(names);
-                *changed = Hint::Directory;
-            }
+            _ => changed.unnamed = now,
         }
     }
 
@@ -82,19 +100,25 @@ impl Journal {
         moment >= self.known_since
     }
 
-    /// What happened in a directory since that moment; it may include what happened before.
-    pub fn since(&self, moment: u64, directory: Key) -> Option<&Hint> {
-        self.directories.get(&directory).filter(|(at, _)| *at > moment).map(|(_, changed)| changed)
+    /// What happened in a directory since that moment.
+    pub fn since(&self, moment: u64, directory: Key) -> Option<Hint> {
+        let changed = self.directories.get(&directory).filter(|changed| changed.at > moment)?;
+        let later = changed.files.iter().filter(|(at, _)| *at > moment);
+        Some(Hint {
+            entries: changed.entries > moment,
+            files: (changed.unnamed <= moment)
+                .then(|| later.map(|(_, file)| file.clone()).collect()),
+        })
     }
 
     /// Forgets what nobody will ask for: everything until that moment.
     pub fn forget(&mut self, moment: u64) {
-        self.directories.retain(|_, (at, _)| *at > moment);
-        let names = self.directories.values().map(|(_, hint)| match hint {
-            Hint::Files(names) => bytes(names),
-            Hint::Directory => 0,
+        self.directories.retain(|_, changed| {
+            changed.files.retain(|(at, _)| *at > moment);
+            changed.at > moment
         });
-        self.name_bytes = names.sum();
+        let files = self.directories.values().flat_map(|changed| &changed.files);
+        self.name_bytes = files.map(|(_, file)| file.name.to_bytes().len() + 1).sum();
     }
 
     /// Directories that are remembered.
@@ -108,12 +132,10 @@ impl Journal {
     }
 }
 
-fn bytes(names: &[Box<CStr>]) -> usize {
-    names.iter().map(|name| name.to_bytes().len() + 1).sum()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::ffi::CStr;
+
     use super::*;
 
     fn write(journal: &mut Journal, directory: u8, name: &CStr) {
@@ -128,21 +150,46 @@ mod tests {
         write(&mut journal, 1, c"a");
         write(&mut journal, 1, c"b");
         write(&mut journal, 1, c"a");
-        let files = Hint::Files(vec![c"a".into(), c"b".into()]);
-        assert_eq!(journal.since(0, key), Some(&files));
-        assert_eq!(journal.since(2, key), Some(&files));
+        let closed = |names: &[&CStr]| {
+            let file = |name: &&CStr| Changed { name: (*name).into(), follow: false };
+            Some(Hint { entries: false, files: Some(names.iter().map(file).collect()) })
+        };
+        assert_eq!(journal.since(0, key), closed(&[c"a", c"b"]));
+        assert_eq!(journal.since(2, key), closed(&[c"a"]));
         assert_eq!(journal.since(3, key), None);
-        for name in [c"c", c"d", c"e", c"f", c"g", c"h", c"a"] {
-            write(&mut journal, 1, name);
+        for n in 2..MOST_NAMES {
+            let name = std::ffi::CString::new(format!("file {n}")).expect("no NUL");
+            write(&mut journal, 1, &name);
         }
-        assert!(matches!(journal.since(0, key), Some(Hint::Files(names)) if names.len() == 8));
+        let names = |journal: &Journal| Some(journal.since(0, key)?.files?.len());
+        assert_eq!(names(&journal), Some(MOST_NAMES));
+        let full = journal.now();
         write(&mut journal, 1, c"i");
-        assert_eq!(journal.since(0, key), Some(&Hint::Directory));
+        assert_eq!(names(&journal), None);
+        assert_eq!(journal.since(full, key), Some(Hint { entries: false, files: None }));
+        // Room again, once all know what was there.
+        journal.forget(full);
+        let before = journal.now();
+        write(&mut journal, 1, c"j");
+        assert_eq!(journal.since(before, key), closed(&[c"j"]));
+    }
+
+    #[test]
+    fn what_is_made_is_followed_until_it_is_closed() {
+        let mut journal = Journal::default();
         let directory = Key::of(1, &[2]);
-        let made = Event::In { directory, name: Some(c"new"), what: mask::CREATE };
-        journal.take(&made);
-        write(&mut journal, 2, c"new");
-        assert_eq!(journal.since(0, directory), Some(&Hint::Directory));
+        let mut tell = |name, what| {
+            journal.take(&Event::In { directory, name: Some(name), what });
+            journal.since(0, directory).expect("told")
+        };
+        let made = |follow| Hint {
+            entries: true,
+            files: Some(vec![Changed { name: c"new".into(), follow }]),
+        };
+        assert_eq!(tell(c"new", mask::CREATE), made(true));
+        assert_eq!(tell(c"old", mask::DELETE), made(true));
+        assert_eq!(tell(c"inner", mask::CREATE | mask::ONDIR), made(true));
+        assert_eq!(tell(c"new", mask::CLOSE_WRITE), made(false));
         journal.forget(journal.now());
         assert!(journal.is_empty() && journal.knows_since(0));
     }
@@ -178,7 +225,10 @@ mod tests {
         }
         assert_eq!(journal.len(), 10_000);
         assert_eq!(journal.name_bytes, MOST_NAME_BYTES);
-        assert_eq!(journal.since(0, Key::of(1, &9999_u32.to_ne_bytes())), Some(&Hint::Directory));
+        assert_eq!(
+            journal.since(0, Key::of(1, &9999_u32.to_ne_bytes())),
+            Some(Hint { entries: false, files: None })
+        );
         journal.forget(journal.now() - 1);
         assert_eq!((journal.len(), journal.name_bytes), (1, 0));
     }

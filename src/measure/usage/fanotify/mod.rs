@@ -40,13 +40,13 @@ pub use selftest::Proof;
 use super::meter::lock;
 use crate::host::sys::fanotify::{self, mask};
 
-/// What is asked of the kernel. Not `FAN_MODIFY`: see the module.
+/// What is asked of the kernel. Not `FAN_MODIFY`: see the module; nor `FAN_ATTRIB`, which costs whoever
+/// removes a file and tells nothing of how much it holds.
 pub const MASK: u64 = mask::CLOSE_WRITE
     | mask::CREATE
     | mask::DELETE
     | mask::MOVED_FROM
     | mask::MOVED_TO
-    | mask::ATTRIB
     | mask::ONDIR;
 /// Filesystems that are watched at most: each has a queue of its own in the kernel.
 const MOST_FILESYSTEMS: usize = 16;
@@ -95,8 +95,12 @@ pub struct WatchStats {
     pub trusted: usize,
     /// Filesystems that were asked for and are not trusted.
     pub untrusted: usize,
+    /// Events read since the start.
+    pub events_total: u64,
     /// Times that events were lost, since the start.
     pub overflows_total: u64,
+    /// Remembered trees that ask where to look.
+    pub listeners: usize,
     /// Directories that are remembered as changed.
     pub directories: usize,
     /// CPU time of the reading thread.
@@ -185,6 +189,8 @@ impl Watch {
         WatchStats {
             trusted,
             untrusted: groups.len() - trusted,
+            events_total: groups.values().map(|group| group.journal.now()).sum(),
+            listeners: groups.values().map(|group| group.readers.len()).sum(),
             overflows_total: groups.values().map(|group| group.journal.overflows).sum(),
             directories: groups.values().map(|group| group.journal.len()).sum(),
             reader_cpu_seconds: self.reader_cpu.load(Ordering::Relaxed) as f64 / 1e9,

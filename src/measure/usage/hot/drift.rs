@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use super::tree::{Dir, FileRecord, Tree, UNKNOWN};
+use super::records::FileRecord;
+use super::tree::{Dir, LIST, Tree};
 
 /// Reconciliations that are remembered.
 const REMEMBERED: usize = 8;
@@ -11,22 +12,37 @@ const REMEMBERED: usize = 8;
 const FLOOR: f64 = 0.001;
 const LEAST: u64 = 4096;
 
+/// What refreshes did not see between two full passes, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missed {
+    /// Growth and shrinkage of all files, added up.
+    pub bytes: u64,
+    /// The most of one file.
+    pub largest: u64,
+}
+
 /// Bytes by which files changed that the last refresh of `old` did not look at: those that are not
 /// hot, or rested, in directories that were not read again, as the full pass found them that left
 /// `new`.
-pub fn drift(old: &Tree, new: &Tree) -> u64 {
+pub fn drift(old: &Tree, new: &Tree) -> Missed {
     let before: HashMap<u64, _> = old.dirs.iter().flatten().map(|dir| (dir.inode, dir)).collect();
-    let mut blocks = 0;
+    let mut missed = Missed::default();
+    let mut count = |blocks: u64| {
+        missed.bytes = missed.bytes.saturating_add(blocks.saturating_mul(512));
+        missed.largest = missed.largest.max(blocks.saturating_mul(512));
+    };
     for dir in new.dirs.iter().flatten() {
         let Some(was) = before.get(&dir.inode) else { continue };
-        if dir.ctime == UNKNOWN || dir.ctime != was.ctime {
+        if dir.ctime <= LIST || dir.ctime != was.ctime {
             continue;
         }
         let followed = was.hot.iter().filter(|hot| hot.looked >= old.refreshed);
         // Those hinted at since are known by name only, and looked at next.
-        let hinted = was.hot.iter().filter(|hot| hot.inode == 0);
-        let hinted = hinted.filter_map(|hint| dir.hot.iter().find(|hot| hot.name == hint.name));
-        let hot: HashSet<u64> = followed.chain(hinted).map(|hot| hot.inode).collect();
+        let mut hot: HashSet<u64> = followed.map(|hot| hot.inode).collect();
+        for hint in was.hot.iter().filter(|hot| hot.inode == 0) {
+            let named = dir.files.iter().filter(|file| file.is_named(&hint.name));
+            hot.extend(named.map(|file| file.inode));
+        }
         let (mut then, mut now) = (was.files.clone(), dir.files.clone());
         // The same order, unless the filesystem lists a directory anew each time.
         if then.iter().zip(&now).any(|(then, now)| then.inode != now.inode) {
@@ -35,14 +51,14 @@ pub fn drift(old: &Tree, new: &Tree) -> u64 {
         }
         for (then, now) in then.iter().zip(&now) {
             if then.inode == now.inode && !hot.contains(&then.inode) {
-                blocks += then.blocks.abs_diff(now.blocks);
+                count(then.blocks().abs_diff(now.blocks()));
             }
         }
     }
     for (inode, link) in &new.links {
-        blocks += old.links.get(inode).map_or(0, |was| was.blocks.abs_diff(link.blocks));
+        count(old.links.get(inode).map_or(0, |was| was.blocks.abs_diff(link.blocks)));
     }
-    blocks * 512
+    missed
 }
 
 /// Whether a full pass found other entries in a directory of a tree whose changes are
@@ -56,7 +72,7 @@ pub fn untold(old: &Tree, new: &Tree) -> bool {
         inodes.sort_unstable();
         inodes
     };
-    old.dirs.iter().flatten().filter(|was| was.ctime != UNKNOWN).any(|was| {
+    old.dirs.iter().flatten().filter(|was| was.ctime > LIST).any(|was| {
         let Some(dir) = now.get(&was.inode).filter(|dir| dir.key == was.key) else { return false };
         dir.ctime != was.ctime && inodes(dir) != inodes(was)
     })
@@ -69,17 +85,21 @@ pub struct Drift {
     rates: VecDeque<f64>,
     /// The same, of the last ones.
     lately: f64,
+    /// The most that one file was missed by, of each.
+    largest: VecDeque<u64>,
 }
 
 impl Drift {
-    /// A full pass found that `bytes` were missed in `passed`.
-    pub fn reconciled(&mut self, bytes: u64, passed: Duration) {
+    /// A full pass found out what was missed in `passed`.
+    pub fn reconciled(&mut self, missed: Missed, passed: Duration) {
         if self.rates.len() == REMEMBERED {
             self.rates.pop_front();
+            self.largest.pop_front();
         }
-        let rate = bytes as f64 / passed.as_secs_f64().max(1.0);
+        let rate = missed.bytes as f64 / passed.as_secs_f64().max(1.0);
         self.lately = if self.known() { f64::midpoint(self.lately, rate) } else { rate };
         self.rates.push_back(rate);
+        self.largest.push_back(missed.largest);
     }
 
     /// Whether anything is known.
@@ -93,18 +113,25 @@ impl Drift {
         self.lately
     }
 
-    /// By how much a value of `used` bytes may be off, `passed` after the last full pass: twice the
-    /// fastest drift seen, what moved since the last look (`churn`: the tree goes on moving
-    /// while it is looked at), and a thousandth of the value, because that nothing was missed
-    /// lately does not prove that nothing is. Before the first reconciliation as much may have been
-    /// missed as was `unseen`, by what the caller makes of it. An estimate: how often it was too small
-    /// is counted.
-    pub fn bound(&self, used: u64, churn: u64, unseen: u64, passed: Duration) -> u64 {
+    /// By how much a value of `used` bytes may be off, `passed` after the last full pass. `None`
+    /// before the first reconciliation: nothing is known then of what is missed, and what a start
+    /// finds moving says little of what it does not find.
+    ///
+    /// Changes that are missed come one by one, each as large as the largest one that was: with `n`
+    /// expected at the fastest drift seen, *2n + 3√n + 1* of them; to that what moved since the
+    /// last look (`churn`: the tree goes on moving while it is looked at), and a thousandth of the
+    /// value, because that nothing was missed lately does not prove that nothing is. An estimate:
+    /// how often it was too small is counted.
+    pub fn bound(&self, used: u64, churn: u64, passed: Duration) -> Option<u64> {
+        if !self.known() {
+            return None;
+        }
         let fastest = self.rates.iter().copied().fold(0.0, f64::max);
-        let missed = (2.0 * fastest * passed.as_secs_f64()).ceil() as u64;
-        let missed = if self.known() { missed } else { unseen };
+        let one = self.largest.iter().copied().max().unwrap_or(0);
+        let expected = fastest * passed.as_secs_f64();
+        let missed = (2.0 * expected + 3.0 * (expected * one as f64).sqrt()).ceil() as u64;
         let floor = ((used as f64 * FLOOR) as u64).max(LEAST);
-        missed.saturating_add(churn).saturating_add(floor)
+        Some(missed.saturating_add(one).saturating_add(churn).saturating_add(floor))
     }
 }
 
@@ -115,18 +142,20 @@ mod tests {
     #[test]
     fn the_bound_follows_the_fastest_drift_that_is_remembered() {
         let mut drift = Drift::default();
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        let missed = |bytes, largest| Missed { bytes, largest };
         assert!(!drift.known());
-        assert_eq!(drift.bound(0, 5, 7000, Duration::ZERO), 7000 + 5 + 4096);
-        drift.reconciled(1000, Duration::from_secs(10));
+        assert_eq!(drift.bound(0, 5, Duration::ZERO), None, "nothing is known, nothing is claimed");
+        drift.reconciled(missed(1000, 100), second * 10);
         assert!(drift.known());
-        // 2 × 100 bytes a second × 60 s, and the churn, and the floor.
-        assert_eq!(drift.bound(0, 5, 9, Duration::from_secs(60)), 12_000 + 5 + 4096);
-        assert_eq!(drift.bound(100_000_000, 0, 9, Duration::ZERO), 100_000);
-        drift.reconciled(3000, Duration::from_secs(10));
+        // 60 changes of 100 bytes are expected: twice as many, 3 × √60, one, the churn, the floor.
+        assert_eq!(drift.bound(0, 5, minute), Some(12_000 + 2324 + 100 + 5 + 4096));
+        assert_eq!(drift.bound(100_000_000, 0, Duration::ZERO), Some(100_100));
+        drift.reconciled(missed(3000, 7), second * 10);
         assert_eq!(drift.rate(), 200.0);
         for _ in 0..REMEMBERED {
-            drift.reconciled(0, Duration::from_secs(10));
+            drift.reconciled(Missed::default(), second * 10);
         }
-        assert_eq!(drift.bound(0, 0, 9, Duration::from_secs(60)), 4096);
+        assert_eq!(drift.bound(0, 0, minute), Some(4096));
     }
 }

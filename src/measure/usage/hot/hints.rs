@@ -3,18 +3,40 @@
 use std::collections::HashMap;
 use std::ffi::CStr;
 
-use super::tree::{Dir, Hot, LINKED, Tree, UNKNOWN};
+use super::records::{Hot, LINKED};
+use super::tree::{Dir, LIST, Tree, UNKNOWN};
 
 /// Names that are remembered of one directory; with more it is read again whole.
 const MOST_NAMES: usize = 64;
 
 /// What happened in a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hint {
-    /// Entries came, went or were renamed, or more files changed than are worth naming.
-    Directory,
-    /// Only these files changed.
-    Files(Vec<Box<CStr>>),
+pub struct Hint {
+    /// Entries came, went or were renamed.
+    pub entries: bool,
+    /// Files that changed; absent: more than are worth naming.
+    pub files: Option<Vec<Changed>>,
+}
+
+/// A file that is hinted at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// Its name in the directory.
+    pub name: Box<CStr>,
+    /// Its next change may go untold: it is looked at again and again. Otherwise once.
+    pub follow: bool,
+}
+
+impl Hint {
+    /// Nothing yet.
+    pub fn nothing() -> Self {
+        Self { entries: false, files: Some(Vec::new()) }
+    }
+
+    /// Anything may have happened.
+    pub fn anything() -> Self {
+        Self { entries: true, files: None }
+    }
 }
 
 /// Directories, by inode on one filesystem, in which something changed.
@@ -29,18 +51,20 @@ impl Hints {
         self.directories.is_empty()
     }
 
-    /// The entries of a directory changed.
+    /// Anything changed in a directory.
     pub fn directory(&mut self, inode: u64) {
-        self.directories.insert(inode, Hint::Directory);
+        self.directories.insert(inode, Hint::anything());
     }
 
     /// A file in a directory changed in place.
     pub fn file(&mut self, directory: u64, name: &CStr) {
-        let hint = self.directories.entry(directory).or_insert(Hint::Files(Vec::new()));
-        match hint {
-            Hint::Files(names) if names.iter().any(|known| **known == *name) => {}
-            Hint::Files(names) if names.len() < MOST_NAMES => names.push(name.into()),
-            hint => *hint = Hint::Directory,
+        let hint = self.directories.entry(directory).or_insert_with(Hint::nothing);
+        match &mut hint.files {
+            Some(names) if names.iter().any(|known| *known.name == *name) => {}
+            Some(names) if names.len() < MOST_NAMES => {
+                names.push(Changed { name: name.into(), follow: true });
+            }
+            files => *files = None,
         }
     }
 }
@@ -66,14 +90,17 @@ impl Tree {
 impl Dir {
     /// Takes one hint; how many files are hot by that which were not.
     pub(super) fn hint(&mut self, hint: &Hint, now: i32) -> usize {
-        let Hint::Files(names) = hint else {
+        if hint.entries {
+            self.ctime = self.ctime.min(LIST);
+        }
+        let Some(names) = &hint.files else {
             self.ctime = UNKNOWN;
             return 0;
         };
         let before = self.hot.len();
-        for name in names {
+        for Changed { name, follow } in names {
             if let Some(hot) = self.hot.iter_mut().find(|hot| hot.name == *name) {
-                hot.changed = now;
+                (hot.changed, hot.grows, hot.once) = (now, true, !follow);
                 continue;
             }
             // Which file it is, is found with the first look.
@@ -84,6 +111,8 @@ impl Dir {
                 file: LINKED,
                 changed: now,
                 looked: now,
+                grows: true,
+                once: !follow,
             });
         }
         self.hot.len() - before

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::tree::{Dir, Hot, Tree};
+use super::records::{Hot, LINKED};
+use super::tree::{Dir, Tree};
 
 /// Hot files at most: this many, or an eighth of all.
 const LEAST_HOT: usize = 32;
@@ -16,14 +17,26 @@ impl Tree {
             old.dirs.iter().flatten().map(|dir| (dir.inode, dir)).collect();
         let later = old.made.elapsed().saturating_sub(self.made.elapsed()).as_secs() as i32;
         let (now, window) = (self.seconds(), self.window.as_secs() as i32);
+        // What a told tree knew to the byte though it was not followed is told of.
+        let told = self.is_told() && old.is_told();
         for dir in self.dirs.iter_mut().flatten() {
-            let Some(was) = before.get(&dir.inode).filter(|was| !was.hot.is_empty()) else {
+            let Some(was) = before.get(&dir.inode) else { continue };
+            if told {
+                self.hot -= dir.forget_told(was);
+            }
+            if was.hot.is_empty() {
                 continue;
-            };
-            let known: HashSet<u64> = dir.hot.iter().map(|hot| hot.inode).collect();
+            }
             let places: HashMap<u64, u32> =
                 (0..).zip(&dir.files).map(|(i, f)| (f.inode, i)).collect();
-            for hot in was.hot.iter().filter(|hot| !known.contains(&hot.inode)) {
+            let known: HashMap<u64, usize> =
+                (0..).zip(&dir.hot).map(|(i, hot)| (hot.inode, i)).collect();
+            for hot in was.hot.iter().filter(|hot| hot.inode != 0) {
+                if let Some(&again) = known.get(&hot.inode) {
+                    let again = &mut dir.hot[again];
+                    again.grows |= hot.grows || hot.ctime != again.ctime;
+                    continue;
+                }
                 let changed = hot.changed - later;
                 let Some(&file) = places.get(&hot.inode) else { continue };
                 if now - changed >= window {
@@ -48,24 +61,45 @@ impl Tree {
         if self.hot <= most + most / 4 {
             return;
         }
+        let now = self.seconds();
         let hot = self.dirs.iter().flatten().flat_map(|dir| &dir.hot);
-        let mut times: Vec<i32> = hot.map(|hot| hot.changed).collect();
-        let rank = times.len() - most;
-        let (_, &mut least, _) = times.select_nth_unstable(rank);
-        // All that are younger than that one, and of those that are as young as many as fit.
-        let younger = times.iter().filter(|&&time| time > least).count();
-        let mut room = most.saturating_sub(younger);
-        let before = self.hot;
+        let mut ranks: Vec<i32> = hot.map(|hot| hot.rank(now)).collect();
+        let rank = ranks.len() - most;
+        let (_, &mut least, _) = ranks.select_nth_unstable(rank);
+        // All that rank higher than that one, and of those that rank the same as many as fit.
+        let higher = ranks.iter().filter(|&&rank| rank > least).count();
+        let mut room = most.saturating_sub(higher);
         self.hot = 0;
         for dir in self.dirs.iter_mut().flatten() {
             dir.hot.retain(|hot| {
-                let as_young = hot.changed == least && room > 0;
-                room -= usize::from(as_young);
-                hot.changed > least || as_young
+                let rank = hot.rank(now);
+                let same = rank == least && room > 0;
+                room -= usize::from(same);
+                rank > least || same
             });
             dir.hot.shrink_to_fit();
             self.hot += dir.hot.len();
         }
-        self.passed_over += (before - self.hot) as u64;
+    }
+}
+
+impl Dir {
+    /// Follows no longer what was not followed in the directory before this one and yet is what was
+    /// known of it there. How many these are.
+    fn forget_told(&mut self, was: &Self) -> usize {
+        let sizes = |dir: &Self| -> HashMap<u64, (u64, u64)> {
+            dir.files.iter().map(|file| (file.inode, (file.blocks(), file.size))).collect()
+        };
+        if self.hot.is_empty() {
+            return 0;
+        }
+        let (then, now, before) = (sizes(was), sizes(self), self.hot.len());
+        let followed: HashSet<u64> = was.hot.iter().map(|hot| hot.inode).collect();
+        self.hot.retain(|hot| {
+            followed.contains(&hot.inode)
+                || hot.file == LINKED
+                || then.get(&hot.inode) != now.get(&hot.inode)
+        });
+        before - self.hot.len()
     }
 }

@@ -4,11 +4,12 @@
 //! A full pass (an ordinary [walk](super::Walk)) leaves a [`Tree`]: every directory with its change
 //! time, inode, size and allocated blocks of every file, and the *hot* files by name: those that
 //! changed within the last [`WINDOW`]. A refresh looks at every directory (a tenth of the cost
-//! of a pass or less), reads again those whose change time moved, and looks at the hot files: at
-//! each one while it changes, and at one that was still for a time after an eighth of that. So it
-//! sees every file that comes, goes or is renamed, and growth in place of all that changed lately;
-//! it is blind to a file that was still for a whole window and then changes in place, unless
-//! something outside [hints](Hints) at it. What that amounts to is measured by each full pass
+//! of a pass or less), lists again those whose change time moved and looks at what is new there,
+//! and looks at the hot files: at each one while it changes, at one that was still for a time after
+//! an eighth of that, and at one that was only made after half. So it sees every file that comes,
+//! goes or is renamed, and growth in place of all that changed lately; it is blind to a file that
+//! was still for a whole window and then changes in place, unless something outside
+//! [hints](Hints) at it, and to most of what `known` says about inodes that are used again. What that amounts to is measured by each full pass
 //! ([`drift`]) and published as the error bound.
 //!
 //! Ages are told by a clock that nobody sets. The wall clock is needed once, to tell from its change
@@ -28,7 +29,9 @@
 mod drift;
 mod hints;
 mod keep;
+mod known;
 mod record;
+mod records;
 mod refresh;
 mod reread;
 mod told;
@@ -36,8 +39,8 @@ mod tree;
 
 use std::time::Duration;
 
-pub use drift::{Drift, drift, untold};
-pub use hints::{Hint, Hints};
+pub use drift::{Drift, Missed, drift, untold};
+pub use hints::{Changed, Hint, Hints};
 pub use record::Recorder;
 pub use refresh::Refreshed;
 pub use tree::Tree;

@@ -11,7 +11,8 @@ use rustix::io::{Errno, retry_on_intr};
 
 use super::super::walk::{LOOK, Totals};
 use super::record::DEEPEST;
-use super::tree::{Hot, LINKED, MASK, Place, Tree, UNKNOWN, ctime, settled_ctime};
+use super::records::{FileRecord, Hot, LINKED};
+use super::tree::{LIST, MASK, Place, Tree, UNKNOWN, ctime, settled_ctime};
 
 /// A slice ends after this long, as a walk's does; one directory is always read whole.
 const SLICE_TIME: Duration = Duration::from_millis(50);
@@ -164,7 +165,7 @@ impl Tree {
                     self.remove(child);
                     let above = self.dir_mut(dir);
                     above.children.remove(at);
-                    above.ctime = UNKNOWN;
+                    above.ctime = above.ctime.min(LIST);
                     continue;
                 }
                 Visit::Leaf => {}
@@ -257,7 +258,7 @@ impl Tree {
         let dir = self.dir(index);
         let now = self.seconds();
         let simple = dir.children.is_empty()
-            && dir.ctime != UNKNOWN
+            && dir.ctime > LIST
             && dir.hot.iter().all(|file| file.rests(now));
         if let Some(above) = above.filter(|_| simple) {
             let stat = match look(above, &dir.name) {
@@ -291,9 +292,11 @@ impl Tree {
         }
         self.own(index, &stat);
         self.learn_key(index, &fd);
-        if self.dir(index).ctime != ctime(&stat) || !self.follow_hot(index, &fd)? {
+        let known = self.dir(index).ctime;
+        let moved = known != ctime(&stat);
+        if moved || !self.follow_hot(index, &fd)? {
             self.dir_mut(index).ctime = settled_ctime(&stat, now);
-            self.read_again(index, &fd)?;
+            self.read_again(index, &fd, !moved || known == UNKNOWN)?;
         }
         let inside = !self.dir(index).children.is_empty();
         Ok(if inside { Visit::Inside(fd) } else { Visit::Leaf })
@@ -338,8 +341,8 @@ impl Tree {
                 break;
             }
             let linked = file.file == LINKED;
-            if stat.stx_ino != file.inode || is_directory(&stat) || (!linked && stat.stx_nlink > 1)
-            {
+            let fits = stat.stx_nlink <= 1 && FileRecord::fits(stat.stx_blocks);
+            if stat.stx_ino != file.inode || is_directory(&stat) || !(linked || fits) {
                 result = Ok(false);
                 break;
             }
@@ -350,7 +353,7 @@ impl Tree {
                 };
                 self.cursor.churn += link.blocks.abs_diff(stat.stx_blocks);
                 if link.size != stat.stx_size {
-                    file.changed = now;
+                    (file.changed, file.grows) = (now, true);
                 }
                 link.searched &= link.links >= stat.stx_nlink;
                 link.links = stat.stx_nlink;
@@ -358,21 +361,25 @@ impl Tree {
             } else {
                 let dir = self.dirs[index as usize].as_mut().expect("it is being looked at");
                 let record = &mut dir.files[file.file as usize];
-                self.cursor.churn += record.blocks.abs_diff(stat.stx_blocks);
-                dir.file_blocks = dir.file_blocks - record.blocks + stat.stx_blocks;
+                self.cursor.churn += record.blocks().abs_diff(stat.stx_blocks);
+                dir.file_blocks = dir.file_blocks - record.blocks() + stat.stx_blocks;
                 dir.file_sizes = dir.file_sizes - record.size + stat.stx_size;
-                if (record.size, record.blocks) != (stat.stx_size, stat.stx_blocks) {
-                    file.changed = now;
+                if (record.size, record.blocks()) != (stat.stx_size, stat.stx_blocks) {
+                    (file.changed, file.grows) = (now, true);
                 }
-                (record.blocks, record.size) = (stat.stx_blocks, stat.stx_size);
+                record.size = stat.stx_size;
+                record.set_blocks(stat.stx_blocks);
             }
             if file.ctime != ctime(&stat) {
-                file.changed = now;
+                (file.changed, file.grows) = (now, true);
             }
             file.ctime = ctime(&stat);
             self.see(&stat);
         }
-        hot.retain(|file| now.saturating_sub(file.changed) < window);
+        hot.retain(|file| {
+            let seen = file.once && file.looked == now && file.inode != 0;
+            !seen && now.saturating_sub(file.changed) < window
+        });
         self.hot -= before - hot.len();
         self.dir_mut(index).hot = hot;
         result

@@ -4,10 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::RawDir;
+use rustix::fs::{FileType, RawDir, SeekFrom, seek};
 use rustix::io::Errno;
 
 use super::super::skip::Step;
+use super::known::Entry::{Look, Probe, Same};
+use super::known::Known;
+use super::records::{FileRecord, Hot};
 use super::refresh::{Stale, is_directory, look};
 use super::tree::{Place, Tree, UNKNOWN, ctime};
 
@@ -17,20 +20,37 @@ const BUFFER: usize = 64 * 1024;
 const LARGEST: usize = 100_000;
 
 impl Tree {
-    /// Reads a directory and looks at each entry. Directories that stay keep what is known of them.
-    pub(super) fn read_again(&mut self, index: u32, fd: &OwnedFd) -> Result<(), Stale> {
-        let now = (self.clock)();
+    /// Lists a directory again and looks at what is new in it, or at each entry (`whole`).
+    /// Directories that stay keep what is known of them.
+    pub(super) fn read_again(
+        &mut self,
+        index: u32,
+        fd: &OwnedFd,
+        whole: bool,
+    ) -> Result<(), Stale> {
+        if self.list(index, fd, whole)? {
+            seek(fd, SeekFrom::Start(0))?;
+            self.list(index, fd, true)?;
+        }
+        Ok(())
+    }
+
+    /// One listing; `true`: it is not to be relied on that what looks the same is.
+    fn list(&mut self, index: u32, fd: &OwnedFd, whole: bool) -> Result<bool, Stale> {
+        let (clock, now) = ((self.clock)(), self.seconds());
         let skip = self.skip_node(index);
         let place = self.place();
+        let turn = self.turn;
+        self.turn = self.turn.wrapping_add(1);
         let dir = self.dir_mut(index);
         let (linked, hot) = (std::mem::take(&mut dir.linked), std::mem::take(&mut dir.hot));
         let (files, blocks) = (std::mem::take(&mut dir.files), dir.file_blocks);
         (dir.file_blocks, dir.file_sizes) = (0, 0);
         let children = std::mem::take(&mut dir.children);
+        dir.files.reserve(files.len());
         self.hot -= hot.len();
         self.files -= files.len();
-        let was_hot: HashMap<u64, i32> = hot.iter().map(|hot| (hot.inode, hot.changed)).collect();
-        drop((hot, files));
+        let mut files = Known::new(files, hot, &linked, whole, turn);
         let mut known: HashMap<Box<CStr>, u32> =
             children.iter().map(|&child| (self.dir(child).name.clone(), child)).collect();
         let mut kept = Vec::with_capacity(children.len());
@@ -58,11 +78,23 @@ impl Tree {
                 continue;
             }
             count += 1;
-            self.cursor.steps += 1;
             if count > LARGEST || (count % 1024 == 0 && self.about_bytes() > self.limit) {
                 failed = Some(Stale("too_large"));
                 break;
             }
+            let mut probed = None;
+            let mut was_hot = None;
+            if !matches!(entry.file_type(), FileType::Directory | FileType::Unknown) {
+                match files.entry(name, entry.ino(), now) {
+                    Same(record, hot) => {
+                        self.keep_entry(index, record, hot);
+                        continue;
+                    }
+                    Look(past) => was_hot = past,
+                    Probe(record) => probed = Some(record),
+                }
+            }
+            self.cursor.steps += 1;
             let stat = match look(fd, name) {
                 Ok(stat) => stat,
                 Err(Errno::NOENT) => continue,
@@ -82,6 +114,7 @@ impl Tree {
             }
             if is_directory(&stat) {
                 let same = known.remove(name).filter(|&dir| self.dir(dir).inode == stat.stx_ino);
+                files.fresh += usize::from(same.is_none());
                 if let Some(dir) = same.filter(|&dir| self.dir(dir).ctime != ctime(&stat)) {
                     // It may be another one of the same inode, told of by another handle.
                     self.dir_mut(dir).key = None;
@@ -95,8 +128,13 @@ impl Tree {
                     dir
                 }));
             } else {
-                let known = was_hot.get(&stat.stx_ino).copied();
-                self.add_entry(index, name, &stat, now, known);
+                files.wrong |= probed.is_some_and(|record| {
+                    (record.inode, record.blocks(), record.size)
+                        != (stat.stx_ino, stat.stx_blocks, stat.stx_size)
+                        || stat.stx_nlink > 1
+                });
+                let known = was_hot.or(files.past(stat.stx_ino));
+                self.add_entry(index, name, &stat, clock, known);
             }
         }
         // Those that are listed no more, or are another directory now.
@@ -104,6 +142,7 @@ impl Tree {
         for child in children.into_iter().filter(|child| !stays.contains(child)) {
             self.cursor.churn += self.blocks_below(child);
             self.remove(child);
+            files.fresh += 1;
         }
         for inode in linked {
             self.release_link(inode);
@@ -114,7 +153,20 @@ impl Tree {
         dir.hot.shrink_to_fit();
         let change = dir.file_blocks.abs_diff(blocks);
         self.cursor.churn += change;
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(files.doubtful()), Err)
+    }
+
+    /// An entry that is what it was.
+    fn keep_entry(&mut self, index: u32, record: FileRecord, hot: Option<Hot>) {
+        let dir = self.dir_mut(index);
+        let file = dir.files.len() as u32;
+        dir.files.push(record);
+        dir.file_blocks += record.blocks();
+        dir.file_sizes += record.size;
+        let followed = usize::from(hot.is_some());
+        dir.hot.extend(hot.map(|hot| Hot { file, ..hot }));
+        self.files += 1;
+        self.hot += followed;
     }
 
     pub(super) fn blocks_below(&self, index: u32) -> u64 {

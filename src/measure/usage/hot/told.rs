@@ -4,7 +4,7 @@
 use std::os::fd::AsFd;
 
 use super::super::fanotify::{Listener, key};
-use super::tree::{Dir, Tree, UNKNOWN};
+use super::tree::{Dir, LIST, Tree};
 
 /// Hints the tree at everything that was told since the last time. `None`: it is not known.
 fn note(listener: &mut Listener, dirs: &mut [Option<Dir>], now: i32) -> Option<usize> {
@@ -12,7 +12,7 @@ fn note(listener: &mut Listener, dirs: &mut [Option<Dir>], now: i32) -> Option<u
         let mut hot = 0;
         for dir in dirs.iter_mut().flatten() {
             if let Some(hint) = dir.key.and_then(|key| journal.since(since, key)) {
-                hot += dir.hint(hint, now);
+                hot += dir.hint(&hint, now);
             }
         }
         hot
@@ -63,7 +63,7 @@ impl Tree {
         let mut only = vec![false; self.dirs.len()];
         for (index, dir) in self.dirs.iter().enumerate() {
             let awake = |dir: &Dir| dir.hot.iter().any(|hot| !hot.rests(now));
-            let wanted = |dir: &Dir| dir.ctime == UNKNOWN || awake(dir);
+            let wanted = |dir: &Dir| dir.ctime <= LIST || awake(dir);
             if !dir.as_ref().is_some_and(wanted) {
                 continue;
             }

@@ -10,12 +10,13 @@ use rustix::fs::{Statx, StatxFlags};
 use super::super::fanotify::{Key, Listener};
 use super::super::skip::{SkipTree, Step};
 use super::super::walk::{Newest, Totals};
+use super::records::{FileRecord, Hot, LINKED, Past, grew};
 use super::refresh::Cursor;
 
-/// The change time of a directory that has to be read again whatever it says.
+/// The change time of a directory of which each entry has to be looked at again, whatever it says.
 pub(super) const UNKNOWN: u64 = 0;
-/// A hot file is looked at again after this part of the time since it changed.
-const REST_SHARE: i32 = 8;
+/// The same of one whose entries have to be listed again.
+pub(super) const LIST: u64 = 1;
 /// Seconds after which the next refresh is reckoned with.
 const SOON: i32 = 5;
 
@@ -27,48 +28,15 @@ pub(super) const MASK: StatxFlags = StatxFlags::TYPE
     .union(StatxFlags::BLOCKS)
     .union(StatxFlags::MTIME)
     .union(StatxFlags::CTIME)
+    .union(StatxFlags::BTIME)
     .union(StatxFlags::MNT_ID);
-
-/// A file with one link: 24 bytes each.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct FileRecord {
-    pub(super) inode: u64,
-    /// Of 512 bytes.
-    pub(super) blocks: u64,
-    pub(super) size: u64,
-}
-
-/// A file that refreshes look at: each one while it changes, then more and more seldom.
-#[derive(Debug)]
-pub(super) struct Hot {
-    pub(super) name: Box<CStr>,
-    /// 0: only its name is known yet.
-    pub(super) inode: u64,
-    pub(super) ctime: u64,
-    /// Its place in [`Dir::files`]; [`LINKED`] for one with several links.
-    pub(super) file: u32,
-    /// When it was last seen to change, in seconds after the tree was made.
-    pub(super) changed: i32,
-    /// When it was last looked at, likewise.
-    pub(super) looked: i32,
-}
-
-impl Hot {
-    /// It was still for so long that this refresh need not look at it: what changes in it now is
-    /// seen within an eighth of that time.
-    pub(super) fn rests(&self, now: i32) -> bool {
-        now - self.looked < (now - self.changed) / REST_SHARE
-    }
-}
-
-pub(super) const LINKED: u32 = u32::MAX;
 
 #[derive(Debug)]
 pub(super) struct Dir {
     /// In the directory above; the whole path for a root.
     pub(super) name: Box<CStr>,
     pub(super) inode: u64,
-    /// When it was last changed as of its last reading, or [`UNKNOWN`].
+    /// When it was last changed as of its last reading, or [`UNKNOWN`] or [`LIST`].
     pub(super) ctime: u64,
     /// Itself for a root.
     pub(super) parent: u32,
@@ -80,13 +48,13 @@ pub(super) struct Dir {
     pub(super) file_blocks: u64,
     pub(super) file_sizes: u64,
     pub(super) hot: Vec<Hot>,
-    /// Inodes of the entries with several links.
+    /// Inodes of the entries with several links, and of those too large for a record.
     pub(super) linked: Vec<u64>,
     /// By which its changes are told, where they are.
     pub(super) key: Option<Key>,
 }
 
-/// An inode with several links.
+/// An inode with several links, or one too large for a [`FileRecord`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Link {
     /// Entries of this tree that lead to it.
@@ -133,8 +101,6 @@ pub struct Tree {
     pub(super) cursor: Cursor,
     pub(super) last_steps: u64,
     pub(super) noatime: bool,
-    /// Hot files that there was no place for since it was recorded.
-    pub(super) passed_over: u64,
     /// Bytes that it may take.
     pub(super) limit: usize,
     /// Hot files that the next refresh is expected to look at.
@@ -145,6 +111,8 @@ pub struct Tree {
     pub(super) clock: fn() -> f64,
     /// It cannot be told whether symbolic links are on the way to its roots now.
     pub(super) unsure: bool,
+    /// Listings so far.
+    pub(super) turn: usize,
     /// Where it hears of its changes.
     pub(super) told: Option<Listener>,
 }
@@ -168,12 +136,12 @@ impl Tree {
             cursor: Cursor::default(),
             last_steps: 0,
             noatime: true,
-            passed_over: 0,
             limit,
             awake: 0,
             refreshed: 0,
             clock,
             unsure: false,
+            turn: 0,
             told: None,
         }
     }
@@ -227,11 +195,6 @@ impl Tree {
     /// Files that each refresh looks at.
     pub fn hot_files(&self) -> usize {
         self.hot
-    }
-
-    /// Files that changed lately but found no place among the hot ones.
-    pub fn passed_over(&self) -> u64 {
-        self.passed_over
     }
 
     /// Sums over everything remembered.
@@ -313,24 +276,26 @@ impl Tree {
         index
     }
 
-    /// An entry that is no directory. `clock`: now; `known`: when it was seen to change, if it was
-    /// hot already.
+    /// An entry that is no directory. `clock`: now; `known`: what was known of it, if it was hot
+    /// already.
     pub(super) fn add_entry(
         &mut self,
         index: u32,
         name: &CStr,
         stat: &Statx,
         clock: f64,
-        known: Option<i32>,
+        known: Option<Past>,
     ) {
         let (inode, ctime) = (stat.stx_ino, ctime(stat));
         let age = clock - seconds(stat);
         let looked = self.seconds();
         let changed = (f64::from(looked) - age.max(0.0)) as i32;
         // The wall clock may have been set since it changed.
-        let changed = known.map_or(changed, |known| known.max(changed));
-        let hot = f64::from(looked - changed) < self.window.as_secs_f64();
-        let several = stat.stx_nlink > 1;
+        let changed = known.map_or(changed, |known| known.changed.max(changed));
+        let grows = known.is_some_and(|known| known.grows || known.ctime != ctime) || grew(stat);
+        let once = known.is_some_and(|known| known.once);
+        let hot = !once && f64::from(looked - changed) < self.window.as_secs_f64();
+        let several = stat.stx_nlink > 1 || !FileRecord::fits(stat.stx_blocks);
         let dir = self.dirs[index as usize].as_mut().expect("as above");
         let mut file = LINKED;
         if several {
@@ -347,14 +312,14 @@ impl Tree {
             (link.links, link.blocks, link.size) = (stat.stx_nlink, stat.stx_blocks, stat.stx_size);
         } else {
             file = dir.files.len() as u32;
-            dir.files.push(FileRecord { inode, blocks: stat.stx_blocks, size: stat.stx_size });
+            dir.files.push(FileRecord::new(name, stat));
             dir.file_blocks += stat.stx_blocks;
             dir.file_sizes += stat.stx_size;
             self.files += 1;
         }
         if hot {
             let name = name.into();
-            dir.hot.push(Hot { name, inode, ctime, file, changed, looked });
+            dir.hot.push(Hot { name, inode, ctime, file, changed, looked, grows, once });
             self.hot += 1;
         }
         self.see(stat);
@@ -409,10 +374,10 @@ impl Tree {
     }
 }
 
-/// A change time in one number; never [`UNKNOWN`].
+/// A change time in one number; never [`UNKNOWN`] or [`LIST`].
 pub(super) fn ctime(stat: &Statx) -> u64 {
     let seconds = stat.stx_ctime.tv_sec as u64;
-    (seconds << 30 | u64::from(stat.stx_ctime.tv_nsec)).max(1)
+    (seconds << 30 | u64::from(stat.stx_ctime.tv_nsec)).max(LIST + 1)
 }
 
 fn seconds(stat: &Statx) -> f64 {
@@ -424,10 +389,10 @@ pub(super) fn clock() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// The change time to remember of a directory whose reading begins at `clock`: unknown when a
+/// The change time to remember of a directory whose reading begins at `clock`: [`LIST`] when a
 /// change still to come could bear the same time. The kernel's clock ticks every ten milliseconds
 /// at the slowest; ext4 with small inodes keeps whole seconds.
 pub(super) fn settled_ctime(stat: &Statx, clock: f64) -> u64 {
     let margin = if stat.stx_ctime.tv_nsec == 0 { 2.0 } else { 0.05 };
-    if clock - seconds(stat) < margin { UNKNOWN } else { ctime(stat) }
+    if clock - seconds(stat) < margin { LIST } else { ctime(stat) }
 }

@@ -7,6 +7,7 @@
 
 pub mod assign;
 mod bounds;
+mod settled;
 mod verdict;
 
 use std::ffi::{CString, OsStr};
@@ -19,6 +20,7 @@ use rustix::fs::{Mode, OFlags, StatVfs, fstat, fstatvfs, open, openat};
 use rustix::io::{Errno, retry_on_intr};
 use thiserror::Error;
 
+pub use settled::Settled;
 pub(super) use verdict::trusted;
 pub use verdict::{Distrust, verdict};
 

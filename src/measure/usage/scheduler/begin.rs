@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::entry::{Active, Entry, Kind};
-use super::super::meter::nothing_mounted;
+use super::super::meter::{nothing_mounted, timestamp};
 use super::super::pass::{self, Real};
-use super::super::quota::{NoRecord, Probe};
+use super::super::quota::{NoRecord, Probe, Settled};
 use super::super::walk::Progress;
 use super::{Done, Readings, Scheduler, Stage};
 use crate::host::sys::thread_cpu_seconds;
 use crate::host::{Guard, GuardError, MountTable, Ticket};
 
 /// Subjects that are refreshed together at most.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;
 
 /// Reason and message.
-type Failure = (&'static str, String);
+pub(super) type Failure = (&'static str, String);
 
-fn refused(error: GuardError) -> Failure {
+pub(super) fn refused(error: GuardError) -> Failure {
     (error.reason(), error.to_string())
 }
 
@@ -148,7 +148,7 @@ impl Scheduler {
             (None, Some(probe)) => {
                 self.guard.start(&root, "quotactl", self.guard.limit(), move || {
                     let cpu = thread_cpu_seconds();
-                    let result = probe.read();
+                    let result = Settled::read(&probe, timestamp());
                     Done::Quota(result, thread_cpu_seconds() - cpu)
                 })
             }

@@ -22,7 +22,7 @@ use super::fanotify::Watch;
 use super::meter::{Inbox, Shared, lock};
 use super::pass::{RefreshSlice, Slice};
 use super::pressure::{Pressure, UNDER_PRESSURE};
-use super::quota::{NoRecord, Record};
+use super::quota::{NoRecord, Record, Settled};
 use super::target::{MeterStats, UsageConfig};
 use crate::host::sys::thread_cpu_seconds;
 use crate::host::{Guard, Ticket};
@@ -32,12 +32,24 @@ use lookup::Lookup;
 /// Updates are told at most this often.
 const UPDATE_EVERY: Duration = Duration::from_millis(200);
 
+/// What is owed and remembered is counted this often, more often while some have no value yet.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+
 /// What a worker brings back.
 enum Done {
     Walk(Slice, Box<Readings>),
-    Quota(Result<Record, NoRecord>, f64),
+    Quota(Result<(Record, Option<Settled>), NoRecord>, f64),
+    Settled(Vec<SettledRead>),
     Refresh(Vec<RefreshSlice>),
     Statfs(std::io::Result<Option<u64>>, f64),
+}
+
+/// A project quota that was read in the shortest way; no record: it takes a whole look again.
+struct SettledRead {
+    id: u64,
+    settled: Box<Settled>,
+    record: Option<Record>,
+    cpu_seconds: f64,
 }
 
 /// The records of the project quota before the first slice of a walk and after the last.
@@ -77,8 +89,11 @@ pub(super) struct Scheduler {
     /// CPU seconds owed to the subject that waited longest.
     oldest_credit: f64,
     stats: MeterStats,
+    /// Every entry has a value.
+    all_known: bool,
     changed: bool,
     updated: Option<Instant>,
+    counted: Option<Instant>,
 }
 
 impl Scheduler {
@@ -104,8 +119,10 @@ impl Scheduler {
             flights: Vec::new(),
             oldest_credit: 0.0,
             stats: MeterStats::default(),
+            all_known: false,
             changed: false,
             updated: None,
+            counted: None,
         }
     }
 
@@ -177,6 +194,19 @@ impl Scheduler {
             return;
         }
         let now = Instant::now();
+        if self.stats.pending > 0 || self.counted.is_none_or(|at| now - at >= COUNT_EVERY) {
+            self.take_stock(now);
+        }
+        *lock(&self.shared.stats) = self.stats.clone();
+        self.updated = Some(now);
+        if std::mem::take(&mut self.changed) {
+            on_update();
+        }
+    }
+
+    /// Goes through all subjects for what is owed and remembered.
+    fn take_stock(&mut self, now: Instant) {
+        self.counted = Some(now);
         let throttled = self.pressure.look(self.config.io_pressure);
         if throttled != self.stats.throttled {
             self.stats.throttled = throttled;
@@ -192,11 +222,6 @@ impl Scheduler {
         stats.pending = primary().filter(|entry| entry.last_good.is_none()).count();
         stats.subjects = primary().count();
         stats.active = self.entries.values().filter(|entry| entry.active.is_some()).count();
-        *lock(&self.shared.stats) = stats.clone();
-        self.updated = Some(now);
-        if std::mem::take(&mut self.changed) {
-            on_update();
-        }
     }
 
     pub(super) fn count(&mut self, outcome: &'static str) {

@@ -55,8 +55,16 @@ impl Scheduler {
             Ok(Done::Quota(result, cpu)) => {
                 self.charge(id, cpu);
                 match result {
-                    Ok(record) => self.recorded(id, &record, (now - began).as_secs_f64(), now),
+                    Ok((record, settled)) => {
+                        self.recorded(id, &record, (now - began).as_secs_f64(), now);
+                        self.settle(id, settled);
+                    }
                     Err(error) => self.fail(id, "missing", error.to_string()),
+                }
+            }
+            Ok(Done::Settled(reads)) => {
+                for read in reads {
+                    self.read_settled(read, (now - began).as_secs_f64(), now);
                 }
             }
             Ok(Done::Refresh(slices)) => {
@@ -140,7 +148,7 @@ impl Scheduler {
     }
 
     /// Charges the bucket that the work was admitted by.
-    fn charge(&mut self, id: u64, cpu: f64) {
+    pub(super) fn charge(&mut self, id: u64, cpu: f64) {
         self.stats.cpu_seconds_total += cpu;
         let first = self.entries.get(&id).is_some_and(|entry| entry.last_good.is_none());
         let bucket = if first { &mut self.bootstrap } else { &mut self.steady };
@@ -161,7 +169,7 @@ impl Scheduler {
         entry.in_flight = false;
         entry.back_off(reason, Instant::now(), self.config.max_age);
         // What is remembered may be wrong by now, or is away with a call that does not come back.
-        (entry.hot.tree, entry.hot.began) = (None, None);
+        (entry.hot.tree, entry.hot.began, entry.settled) = (None, None, None);
         let failure = MeasureFailure { reason, message, at: timestamp() };
         lock(&self.shared.book).failed(&entry.target.subject, entry.kind, failure);
         self.count(reason);

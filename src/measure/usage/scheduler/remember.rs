@@ -39,7 +39,7 @@ impl Scheduler {
             let passed = now.saturating_duration_since(old.made());
             if let Some(bound) = hot.bound {
                 self.stats.bound_checked_total += 1;
-                self.stats.bound_exceeded_total += u64::from(missed > bound);
+                self.stats.bound_exceeded_total += u64::from(missed.bytes > bound);
             }
             hot.drift.reconciled(missed, passed);
             hot.pace = hot.seen as f64 / passed.as_secs_f64().max(1.0);
@@ -73,13 +73,9 @@ impl Scheduler {
         };
         let passed = now.saturating_duration_since(slice.tree.made());
         hot.seen = hot.seen.saturating_add(churn);
-        // As much again for the files that are followed, and as much each for those that changed as
-        // lately and are not.
-        let (followed, others) = (slice.tree.hot_files() as u64, slice.tree.passed_over());
-        let unseen = hot.seen.saturating_mul(1 + others / followed.max(1));
-        let bound = hot.drift.bound(totals.used_bytes, churn, unseen, passed);
+        let bound = hot.drift.bound(totals.used_bytes, churn, passed);
         let seconds = hot.began.take().map_or(0.0, |began| (now - began).as_secs_f64());
-        (hot.bound, hot.cost) = (Some(bound), Some(hot.spent));
+        (hot.bound, hot.cost) = (bound, Some(hot.spent));
         (hot.used, hot.tree) = (totals.used_bytes, Some(slice.tree));
         let subject = &entry.target.subject;
         let mut book = lock(&self.shared.book);
@@ -117,8 +113,9 @@ impl Scheduler {
     pub(super) fn account_watch(&mut self) {
         let Some(watch) = &self.watch else { return };
         let stats = watch.stats();
-        let cpu = stats.reader_cpu_seconds - self.stats.watch.reader_cpu_seconds;
-        self.stats.watch = stats;
+        let before = self.stats.watch.map_or(0.0, |before| before.reader_cpu_seconds);
+        let cpu = stats.reader_cpu_seconds - before;
+        self.stats.watch = Some(stats);
         self.stats.cpu_seconds_total += cpu;
         self.steady.take(cpu);
     }

@@ -38,7 +38,9 @@ impl Scheduler {
                 });
                 let id = match known {
                     Some(id) => {
-                        if let Some(entry) = self.entries.get_mut(&id) {
+                        let entry = self.entries.get_mut(&id);
+                        // The same one, so that what was found out about it holds.
+                        if let Some(entry) = entry.filter(|entry| entry.target != target) {
                             entry.target = Arc::clone(&target);
                         }
                         id
@@ -64,6 +66,6 @@ impl Scheduler {
         self.entries.retain(|id, _| kept.contains(id));
         self.ids = ids;
         lock(&self.shared.book).forget(|subject| !named.contains(subject));
-        self.changed = true;
+        (self.changed, self.all_known, self.counted) = (true, false, None);
     }
 }

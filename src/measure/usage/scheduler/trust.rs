@@ -1,13 +1,19 @@
 //! Where a project quota is read in place of walks.
 
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::entry::{Entry, Kind, RECONCILE};
 use super::super::meter::{lock, timestamp};
-use super::super::quota::Record;
-use super::Scheduler;
+use super::super::quota::{Record, Settled};
+use super::begin::{BATCH, Failure, refused};
+use super::{Done, Scheduler, SettledRead, Stage};
+use crate::host::sys::thread_cpu_seconds;
+
+/// Quotas that are due within this part of the age asked for are read together.
+const SOON_SHARE: u32 = 12;
 
 impl Scheduler {
     /// Projects of other subjects: one that two share stands for neither.
@@ -52,5 +58,67 @@ impl Scheduler {
         }
         lock(&self.shared.book).quota(&subject, record, timestamp(), seconds);
         self.count("complete");
+    }
+
+    /// Takes in how the quota can be read from now on.
+    pub(super) fn settle(&mut self, id: u64, settled: Option<Settled>) {
+        let table = self.guard.table();
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let target = Arc::clone(&entry.target);
+        entry.settled = settled.map(|settled| (Box::new(settled), table, target));
+    }
+
+    /// The subject, and others of its filesystem that are due too, as far as their quotas can be read
+    /// in the shortest way. None: it takes a whole look.
+    pub(super) fn settled(&self, id: u64, now: Instant) -> Vec<u64> {
+        let table = self.guard.table();
+        let still = |entry: &Entry| {
+            entry.settled.as_ref().is_some_and(|(_, of_table, of_target)| {
+                Arc::ptr_eq(of_table, &table) && Arc::ptr_eq(of_target, &entry.target)
+            })
+        };
+        let Some(first) = self.entries.get(&id).filter(|entry| still(entry)) else {
+            return Vec::new();
+        };
+        let soon = now + self.config.max_age / SOON_SHARE;
+        let others = self.entries.iter().filter(|(other, entry)| {
+            **other != id
+                && entry.device == first.device
+                && !entry.in_flight
+                && still(entry)
+                && entry.ready_at(self.config.max_age) <= soon
+        });
+        [id].into_iter().chain(others.map(|(other, _)| *other)).take(BATCH).collect()
+    }
+
+    /// Hands them to the worker of their filesystem.
+    pub(super) fn launch_settled(&mut self, ids: &[u64]) -> Result<Stage, Failure> {
+        let (mut all, mut place) = (Vec::with_capacity(ids.len()), PathBuf::new());
+        for id in ids {
+            let Some(entry) = self.entries.get_mut(id) else { continue };
+            let Some((settled, ..)) = entry.settled.take() else { continue };
+            entry.in_flight = true;
+            place.clone_from(&entry.target.path);
+            all.push((*id, settled));
+        }
+        let work = move || {
+            let read = |(id, mut settled): (u64, Box<Settled>)| {
+                let cpu = thread_cpu_seconds();
+                let record = settled.read_again();
+                SettledRead { id, settled, record, cpu_seconds: thread_cpu_seconds() - cpu }
+            };
+            Done::Settled(all.into_iter().map(read).collect())
+        };
+        let ticket = self.guard.start(&place, "quotactl", self.guard.limit(), work);
+        ticket.map(Stage::Slice).map_err(refused)
+    }
+
+    /// One of them came back. Without a record the whole look follows at once.
+    pub(super) fn read_settled(&mut self, read: SettledRead, seconds: f64, now: Instant) {
+        self.charge(read.id, read.cpu_seconds);
+        if let Some(record) = &read.record {
+            self.recorded(read.id, record, seconds, now);
+            self.settle(read.id, Some(*read.settled));
+        }
     }
 }

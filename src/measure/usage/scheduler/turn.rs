@@ -9,19 +9,29 @@ use super::{Flight, Scheduler, Stage};
 
 /// How long the scheduler waits for one slice before it turns to other filesystems.
 const PATIENCE: Duration = Duration::from_millis(150);
+/// What is to be measured again becomes ready one by one: it is looked after together.
+const TOGETHER: Duration = Duration::from_millis(500);
+/// How long the scheduler sleeps at most.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// How long it waits for a step on the way to a subject.
 const LOOKUP_PATIENCE: Duration = Duration::from_millis(20);
 
 impl Scheduler {
     /// Whose turn it is, and whether as the one that waited longest; else how long to wait.
-    pub(super) fn choose(&self, now: Instant) -> Result<(Candidate, bool), Duration> {
+    pub(super) fn choose(&mut self, now: Instant) -> Result<(Candidate, bool), Duration> {
         let max_age = self.config.max_age;
+        // Nothing can be done before there is something to spend: no look at each subject.
+        if self.all_known && self.flights.is_empty() && !self.steady.open() {
+            return Err(self.steady.wait().clamp(Duration::from_millis(1), LONGEST_WAIT));
+        }
+        self.all_known = self.entries.values().all(|entry| entry.last_good.is_some());
         let in_flight: HashSet<(u32, u32)> = self.flights.iter().map(|f| f.device).collect();
-        let mut wait = Duration::from_secs(1);
+        let mut wait = LONGEST_WAIT;
         if !self.flights.is_empty() {
             wait = Duration::from_millis(100);
         }
         let mut wait_first = wait;
+        let together = TOGETHER.min(max_age / 50);
         let mut ready: Vec<Candidate> = Vec::new();
         for (&id, entry) in &self.entries {
             if entry.in_flight || in_flight.contains(&entry.device) {
@@ -29,7 +39,8 @@ impl Scheduler {
             }
             let at = entry.ready_at(max_age);
             if at > now {
-                wait = wait.min(at - now);
+                let rest = if entry.last_good.is_some() { together } else { Duration::ZERO };
+                wait = wait.min((at - now).max(rest));
                 if entry.last_good.is_none() {
                     wait_first = wait_first.min(at - now);
                 }
@@ -63,10 +74,13 @@ impl Scheduler {
         let (id, began) = (chosen.id, Instant::now());
         let before = self.stats.cpu_seconds_total;
         let together = if chosen.refresh { self.in_place(id, began) } else { Vec::new() };
+        let settled = self.settled(id, began);
         let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.in_flight = true;
         let device = entry.device;
-        let stage = if !together.is_empty() {
+        let stage = if !settled.is_empty() {
+            self.launch_settled(&settled)
+        } else if !together.is_empty() {
             self.launch_refresh(&together, began)
         } else if entry.active.is_some() && !chosen.refresh {
             self.launch(id)
@@ -74,7 +88,7 @@ impl Scheduler {
             let lookup = Lookup::new(&entry.target);
             Ok(Stage::Lookup(lookup, chosen.refresh))
         };
-        let ids = if together.is_empty() { vec![id] } else { together };
+        let ids = [settled, together].into_iter().find(|ids| !ids.is_empty()).unwrap_or(vec![id]);
         match stage {
             Ok(stage) => {
                 let flight = Flight { ids, device, began, stage };

@@ -191,6 +191,7 @@ impl Walk {
     /// The same walk, with everything it sees told to a recorder.
     pub fn recorded(mut self, recorder: Recorder) -> Self {
         self.recorder = Some(recorder);
+        self.mask |= StatxFlags::BTIME;
         self
     }
 

@@ -43,6 +43,7 @@ async fn tls_with_a_private_authority() {
             ca_file: ca.map(|authority| authority.ca_file.path().to_owned()),
             insecure_skip_verify: insecure,
             server_name: name.map(str::to_owned),
+            identity: None,
         };
         let client = Client::new(ApiConfig { tls, ..config(&server.url) })?;
         client.get("/state").await

@@ -1,42 +1,15 @@
-//! How to reach the agent's API: what the configuration says, in this room's own words.
+//! Credentials of requests.
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use hyper::header::HeaderValue;
 
-use super::error::Failure;
+use super::Failure;
+use crate::config::{BasicAuth, Secret};
 
 /// Longest secret that is read from a file, in bytes.
 const MAX_SECRET_BYTES: u64 = 64 * 1024;
-
-/// Where the agent's API is and how to ask it.
-#[derive(Clone, Debug)]
-pub struct ApiConfig {
-    /// Base URL, `http://` or `https://`, without user and password; a path is kept as a prefix.
-    pub url: String,
-    /// Longest time for one request: name look-up, connecting, TLS, answer and body together.
-    pub timeout: Duration,
-    /// Longest body that is read, in bytes.
-    pub max_body_bytes: u64,
-    /// Credentials.
-    pub auth: Auth,
-    /// TLS, used by `https://` only.
-    pub tls: TlsConfig,
-}
-
-impl Default for ApiConfig {
-    fn default() -> Self {
-        Self {
-            url: "http://127.0.0.1:5051".into(),
-            timeout: Duration::from_secs(5),
-            max_body_bytes: 64 * 1024 * 1024,
-            auth: Auth::None,
-            tls: TlsConfig::default(),
-        }
-    }
-}
 
 /// Credentials of a request. `Debug` prints no secret.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +17,7 @@ pub enum Auth {
     /// None.
     #[default]
     None,
-    /// HTTP basic authentication, the agent's default authenticator.
+    /// HTTP basic authentication.
     Basic {
         /// Principal.
         principal: String,
@@ -71,17 +44,6 @@ impl fmt::Debug for SecretSource {
             Self::File(path) => formatter.debug_tuple("File").field(path).finish(),
         }
     }
-}
-
-/// TLS of the connection.
-#[derive(Clone, Debug, Default)]
-pub struct TlsConfig {
-    /// PEM file of the only authorities to trust; without it those of the system.
-    pub ca_file: Option<PathBuf>,
-    /// Accept any certificate.
-    pub insecure_skip_verify: bool,
-    /// Name the certificate must carry, when it is not the URL's host.
-    pub server_name: Option<String>,
 }
 
 impl SecretSource {
@@ -116,6 +78,29 @@ fn read_capped(path: &std::path::Path, cap: u64) -> std::io::Result<Vec<u8>> {
 }
 
 impl Auth {
+    /// As a section of the configuration has it, of which at most one kind is given.
+    pub fn configured(
+        basic: &BasicAuth,
+        token: &Option<Secret>,
+        token_file: &Option<PathBuf>,
+    ) -> Self {
+        let secret = |value: &Option<Secret>, file: &Option<PathBuf>| {
+            let value = value.as_ref().map(|value| SecretSource::Value(value.expose().to_owned()));
+            value.or_else(|| file.clone().map(SecretSource::File))
+        };
+        if let Some(token) = secret(token, token_file) {
+            Self::Bearer(token)
+        } else if let Some(principal) = &basic.username {
+            let secret = secret(&basic.password, &basic.password_file);
+            Self::Basic {
+                principal: principal.clone(),
+                secret: secret.unwrap_or_else(|| SecretSource::Value(String::new())),
+            }
+        } else {
+            Self::None
+        }
+    }
+
     /// The value of `Authorization`, marked as sensitive so that nothing prints it.
     pub(super) fn header(&self) -> Result<Option<HeaderValue>, Failure> {
         let text = match self {
@@ -174,11 +159,10 @@ mod tests {
             principal: "exporter".into(),
             secret: SecretSource::Value("hunter2".into()),
         };
-        let config = ApiConfig { auth, ..ApiConfig::default() };
-        let text = format!("{config:?}");
+        let text = format!("{auth:?}");
         assert!(!text.contains("hunter2"), "{text}");
         assert!(text.contains("exporter"), "{text}");
-        let header = config.auth.header().unwrap().unwrap();
+        let header = auth.header().unwrap().unwrap();
         assert_eq!(header, "Basic ZXhwb3J0ZXI6aHVudGVyMg==");
         assert!(!format!("{header:?}").contains("ZXhw"));
     }

@@ -1,4 +1,15 @@
-//! What the HTTP clients share: bounded bodies, and errors as words.
+//! The HTTP client of the agent, the master and the Alertmanagers, and what it shares with the
+//! engine's: bounded bodies, and errors as words.
+
+mod auth;
+mod client;
+mod failure;
+mod tls;
+
+pub use auth::{Auth, SecretSource};
+pub use client::{Answer, ClientConfig, HttpClient};
+pub use failure::Failure;
+pub use tls::TlsConfig;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;

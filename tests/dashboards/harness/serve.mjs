@@ -1,0 +1,52 @@
+// Serves the page, one dashboard and what Prometheus answers, on a port of 127.0.0.1.
+
+import { createReadStream, existsSync } from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const TESTS = fileURLToPath(new URL('..', import.meta.url));
+const ICONS = '/public/build/img/icons/';
+const TYPES = {
+  '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
+};
+
+// Asked for by Chromium on its own, and what only a Grafana server has: its fonts (the page brings
+// them) and an icon of the time picker.
+const ELSEWHERE = /^\/favicon\.ico$|^\/public\/fonts\/|\/angle-double-left\.svg$/;
+
+/** Starts it. `dashboards` gives the JSON of a name; `missing` takes down what was asked for in vain. */
+export async function serve({ prometheus, dashboards, missing }) {
+  const server = http.createServer(async (request, response) => {
+    const { pathname } = new URL(request.url, 'http://here');
+    if (pathname.startsWith('/prometheus/')) return forward(`${prometheus}${request.url.slice('/prometheus'.length)}`, response);
+    if (pathname.startsWith('/dashboards/')) {
+      response.writeHead(200, { 'content-type': TYPES['.json'] });
+      return response.end(JSON.stringify(dashboards(decodeURIComponent(pathname.slice('/dashboards/'.length)))));
+    }
+    const file = pathname.startsWith(ICONS)
+      ? path.join(TESTS, 'node_modules/@grafana/ui/dist/public/img/icons', path.normalize(pathname.slice(ICONS.length)))
+      : path.join(TESTS, 'dist', path.normalize(pathname === '/' ? '/index.html' : pathname));
+    if (!existsSync(file)) {
+            if (!ELSEWHERE.test(pathname)) missing.add(pathname);
+      response.writeHead(404);
+      return response.end();
+    }
+    response.writeHead(200, { 'content-type': TYPES[path.extname(file)] ?? 'application/octet-stream' });
+    createReadStream(file).pipe(response);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
+}
+
+async function forward(url, response) {
+  try {
+    const answer = await fetch(url);
+    response.writeHead(answer.status, { 'content-type': TYPES['.json'] });
+    response.end(Buffer.from(await answer.arrayBuffer()));
+  } catch (error) {
+    response.writeHead(502);
+    response.end(String(error));
+  }
+}

@@ -1,5 +1,5 @@
-//! Rules for Prometheus, made from the catalogue of conditions: what [`alerts`] hold is what the
-//! findings say, with the thresholds of a configuration; [`recording`] sums up the fleet.
+//! Rules for Prometheus, made from the catalogue of conditions: what `alerts` hold is what the
+//! findings say, with the thresholds of a configuration; `recording` sums up the fleet.
 //!
 //! [`labels`] is the label set that an alert has, whoever sends it.
 

@@ -45,7 +45,7 @@ fn a_stage_that_is_not_there_is_refused() {
     assert_eq!(run.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&run.stderr),
-        "error: there is no stage nonsense; there are: install fmt clippy docs deny guest tests\n"
+        "error: there is no stage nonsense; there are: install fmt clippy docs deny guest packages dashboards fuzz tests\n"
     );
 }
 

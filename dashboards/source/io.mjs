@@ -68,9 +68,9 @@ export default dashboard({
       })],
       [
         byContainer('Share of time a container\'s reads stood at a limit, on the device where it was held back most: the ten most held back now.', 'Reads held back',
-          largest('read_throttled_seconds', 'max'), { unit: 'percentunit', max: 1, none: 'No limit of reads' }),
+          largest('read_throttled_seconds', 'max'), { unit: 'percentunit', soft: 1, none: 'No limit of reads' }),
         byContainer('Share of time a container\'s writes stood at a limit, on the device where it was held back most: the ten most held back now.', 'Writes held back',
-          largest('write_throttled_seconds', 'max'), { unit: 'percentunit', max: 1, none: 'No limit of writes' }),
+          largest('write_throttled_seconds', 'max'), { unit: 'percentunit', soft: 1, none: 'No limit of writes' }),
       ]),
     row('Who moves the bytes?',
       [
@@ -87,9 +87,9 @@ export default dashboard({
     row('Who waits for the disk?',
       [
         byContainer('Share of time in which at least one task of the container waited for I/O (PSI, some): the ten largest now.',
-          'Some tasks wait', largest('pressure_some_seconds'), { width: 8, unit: 'percentunit', max: 1 }),
+          'Some tasks wait', largest('pressure_some_seconds'), { width: 8, unit: 'percentunit', soft: 1 }),
         byContainer('Share of time in which every task of the container that was not idle waited for I/O (PSI, full).',
-          'All tasks wait', largest('pressure_full_seconds'), { width: 8, unit: 'percentunit', max: 1 }),
+          'All tasks wait', largest('pressure_full_seconds'), { width: 8, unit: 'percentunit', soft: 1 }),
         byContainer('Threads of the container that wait for block I/O at a time, on average. Only where the kernel\'s delay '
           + 'accounting is on.', 'Threads that wait', largest('delay_seconds'), { width: 8, unit: 'none', soft: 1, none: 'Not counted here' }),
       ]),
@@ -97,7 +97,7 @@ export default dashboard({
       [
         timeseries({
           title: 'Busy', none: 'No volume has a device of its own', about: 'Share of time in which the volume\'s own device had something to do: the ten busiest now.',
-          width: 12, height: 8, unit: 'percentunit', max: 1,
+          width: 12, height: 8, unit: 'percentunit', soft: 1,
           queries: [{ expr: largestNow(10, (at) =>
             `sum by (role, volume) (rate(plimsoll_volume_io_time_seconds_total{}${WINDOW}${at}))`), legend: '{{role}} / {{volume}}' }],
         }),

@@ -40,7 +40,8 @@ pub enum SubjectKind {
     Sandbox,
     /// `source, framework`: all sandboxes of a framework.
     Framework,
-    /// `mount_point`.
+    /// `mount_point`; of one on the network `server` and `export` too, so that alerts of a whole
+    /// fleet about one server can be told together.
     Filesystem,
     /// `server, export, mount_point`.
     NetworkFilesystem,
@@ -71,13 +72,21 @@ impl SubjectKind {
         Self::Plimsoll,
     ];
 
+    /// Those of the labels that name one subject of a host: the others follow from them.
+    pub fn key(self) -> &'static [&'static str] {
+        match self {
+            Self::Filesystem => &self.labels()[..1],
+            _ => self.labels(),
+        }
+    }
+
     /// Names of the identity labels.
     pub fn labels(self) -> &'static [&'static str] {
         match self {
             Self::Volume => &["source", "role", "volume", "disk"],
             Self::Sandbox => &["source", "framework", "executor", "container"],
             Self::Framework => &["source", "framework"],
-            Self::Filesystem => &["mount_point"],
+            Self::Filesystem => &["mount_point", "server", "export"],
             Self::NetworkFilesystem => &["server", "export", "mount_point"],
             Self::Reservation => &["role", "reservation"],
             Self::Collector => &["collector"],
@@ -108,7 +117,7 @@ impl SubjectKind {
 pub struct FindingSubject {
     /// What sort of thing.
     pub kind: SubjectKind,
-    /// Values of [`SubjectKind::labels`], in that order.
+    /// Values of [`SubjectKind::labels`], in that order, or of its [key](SubjectKind::key) alone.
     pub values: Vec<String>,
     /// Its name for a person.
     pub display: String,

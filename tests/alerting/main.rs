@@ -5,6 +5,7 @@
 mod support;
 
 #[path = "../daemon/scene.rs"]
+#[allow(dead_code)] // each test binary uses its own part of this
 mod scene;
 
 mod alertmanager;

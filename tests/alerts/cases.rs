@@ -54,6 +54,7 @@ pub fn cases() -> Vec<Case> {
         vec![
             ("plimsoll_filesystem_files", FILESYSTEM.to_owned(), 100.0),
             ("plimsoll_filesystem_files_free", FILESYSTEM.to_owned(), free),
+            ("plimsoll_filesystem_responsive", FILESYSTEM.to_owned(), 1.0),
         ]
     };
     let promised = |bytes: f64| {
@@ -179,14 +180,20 @@ pub fn cases() -> Vec<Case> {
             one("plimsoll_container_io_pressure_full_seconds_total", SANDBOX, 20.0),
             SANDBOX,
         ),
-        case("io_neighbour", neighbours(90.0, 24.0, 0.0), neighbours(90.0, 24.0, 20.0), SANDBOX),
-        case("io_neighbour", neighbours(90.0, 24.0, 0.0), neighbours(60.0, 24.0, 0.0), SANDBOX),
-        case("io_neighbour", neighbours(90.0, 24.0, 0.0), neighbours(90.0, 3.0, 0.0), SANDBOX),
         case(
             "filesystem_filling",
             filesystem(5.0, 1.0, None),
             filesystem(11.0, 1.0, None),
             FILESYSTEM,
+        ),
+        case(
+            // Of one on the network the server is named.
+            "filesystem_filling",
+            [filesystem(5.0, 1.0, None), one("plimsoll_network_filesystem_info", NETWORK, 1.0)]
+                .concat(),
+            [filesystem(11.0, 1.0, None), one("plimsoll_network_filesystem_info", NETWORK, 1.0)]
+                .concat(),
+            NETWORK,
         ),
         case(
             "filesystem_full",
@@ -211,8 +218,10 @@ pub fn cases() -> Vec<Case> {
         case("filesystem_overcommitted", promised(101.0), promised(100.0), FILESYSTEM),
         case(
             "filesystem_readonly",
-            one("plimsoll_filesystem_readonly", FILESYSTEM, 1.0),
-            one("plimsoll_filesystem_readonly", FILESYSTEM, 0.0),
+            [filesystem(50.0, 1.0, None), one("plimsoll_filesystem_readonly", FILESYSTEM, 1.0)]
+                .concat(),
+            [filesystem(50.0, 1.0, None), one("plimsoll_filesystem_readonly", FILESYSTEM, 0.0)]
+                .concat(),
             FILESYSTEM,
         ),
         case(

@@ -104,6 +104,7 @@ fn a_finding_without_an_expression_is_an_alert_with_the_labels_of_its_subject() 
             "volume_mounted_elsewhere",
             "volume_mounted_twice",
             "volume_unmeasured",
+            "io_neighbour",
             "reservation_idle",
             "sources_disagree",
         ]

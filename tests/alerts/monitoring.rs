@@ -123,7 +123,6 @@ fn each_fires_and_stays_silent() {
         // A process of each host serves it: nothing of one is the other's.
         case(&format!("{severity}: no server, three hosts"), mounts(3, ""), &told);
     }
-    drop(case);
     tests.run(&bare_rules());
     let all: BTreeSet<&str> = MONITORING.iter().map(|one| one.alert).collect();
     assert_eq!(seen, all, "an alert has no case");

@@ -113,6 +113,16 @@ fn a_dead_server_is_told_once_for_the_fleet() {
     let many = "PlimsollNetworkStorageManyHosts";
     let single = "PlimsollNetworkStorageUnresponsive";
     let fleet = labels(many, r#"job="plimsoll""#, r#"server="filer",export="/vol""#);
+    let mut fires = vec![(many, fleet.clone())];
+    fires.extend(hosts.iter().map(|host| (single, labels(single, host, NETWORK))));
+    tests.expect_only(10, &fires);
+
+    let mut samples = hung(1.0);
+    samples.extend(one("plimsoll_network_filesystem_info", NETWORK, 1.0));
+    samples.extend(filesystem(1.0, 1.0, None));
+    let input: Vec<_> = hosts.iter().flat_map(|host| scraped(host, &samples)).collect();
+    tests.test("the server is full", &input);
+    let single = "PlimsollFilesystemFull";
     let mut fires = vec![(many, fleet)];
     fires.extend(hosts.iter().map(|host| (single, labels(single, host, NETWORK))));
     tests.expect_only(10, &fires);

@@ -78,27 +78,6 @@ pub fn throttled(direction: &str, seconds: f64) -> Samples {
         .into()
 }
 
-/// Two containers on one device: what the first writes, in percent of 100 MiB/s, and how many
-/// seconds of each minute the other waits and stands at a limit of its own.
-pub fn neighbours(percent: f64, waits: f64, at_limit: f64) -> Samples {
-    const PERCENT: f64 = 60.0 * 1_048_576.0;
-    let other = r#"source="mesos",framework="F",executor="o",container="o-c""#;
-    let on_device = |labels: &str| with(labels, r#"device="sda""#);
-    let mut samples = Samples::new();
-    for (labels, written, waited) in
-        [(SANDBOX, percent * PERCENT, 0.0), (other, (100.0 - percent) * PERCENT, waits)]
-    {
-        let device = on_device(labels);
-        samples.push(("plimsoll_container_io_read_bytes_total", device.clone(), 0.0));
-        samples.push(("plimsoll_container_io_written_bytes_total", device, written));
-        let pressure = "plimsoll_container_io_pressure_some_seconds_total";
-        samples.push((pressure, labels.to_owned(), waited));
-    }
-    let throttled = "plimsoll_container_io_write_throttled_seconds_total";
-    samples.push((throttled, on_device(other), at_limit));
-    samples
-}
-
 /// Whether a network filesystem answers.
 pub fn hung(responsive: f64) -> Samples {
     one("plimsoll_network_filesystem_responsive", NETWORK, responsive)

@@ -83,7 +83,6 @@ impl Prepared {
     }
 
     /// Directory below the work directory, as it lies on this machine.
-    #[allow(dead_code)] // not every test binary with this module uses it
     pub fn work(&self, below: &str) -> PathBuf {
         self.replay.host(Path::new(replay::WORK_DIR).join(below))
     }

@@ -86,7 +86,7 @@ fn prometheus_finds_the_agents_with_their_attributes_by_http_and_by_file() {
     master.down.store(true, Ordering::Release);
     discovery.wait_for("a counted failure", Duration::from_secs(20), |discovery| {
         let body = discovery.get("/metrics").body;
-        let failed = "plimsoll_discovery_failures_total{reason=\"recovering\"}";
+        let failed = "plimsoll_discovery_failures_total{reason=\"unavailable\"}";
         value(&body, failed).filter(|count| *count >= 1.0)
     });
     assert_eq!(discovery.json("/targets").as_array().map(Vec::len), Some(1));

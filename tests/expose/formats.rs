@@ -61,6 +61,7 @@ fn series_of_one_volume() {
         format!("plimsoll_volume_measure_failed{{{labels}}} 0"),
         format!("plimsoll_volume_growth_bytes_per_second{{{labels}}} 2097152"),
         format!("plimsoll_volume_full_timestamp_seconds{{{labels}}} 1764102750.25"),
+        format!("plimsoll_volume_quota_full_timestamp_seconds{{{labels}}} 1764102750.25"),
         format!(
             "plimsoll_volume_info{{{labels},path=\"/mnt/ssd0\",principal=\"cassandra-principal\",disk_type=\"MOUNT\",\
              kind=\"persistent\",reservation=\"dynamic\",shared=\"false\",enforcement=\"soft_kill\",method=\"walk\",\

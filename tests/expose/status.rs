@@ -99,3 +99,33 @@ fn long_tables_are_cut_and_say_so() {
     assert!(html.contains("950 more: <a href=\"/api/v1/sandboxes\">"));
     assert!(html.len() < 400_000, "{}", html.len());
 }
+
+#[test]
+fn io_network_storage_and_disks_have_their_places() {
+    let html = page(&sample_snapshot::troubled(), &build(), NOW);
+    let section = |id: &str| {
+        let from = html.split(&format!("<section id=\"{id}\">")).nth(1).expect("a section");
+        from.split("</section>").next().expect("its end").replace(['\u{a0}', '\u{202f}'], " ")
+    };
+    let io = section("io");
+    assert!(io.contains("<b>debug-shell-5c0e-4d3a</b>"), "{io}");
+    assert!(io.contains("sda <small>8:0</small>"));
+    assert!(io.contains("3.00 GiB<small>786 432 ops</small>"));
+    assert!(io.contains("writes 50.0 MiB/s <small>97 %</small>"));
+    assert!(io.contains("writes 62 s <span class=\"chip warn\">10 %</span>"));
+    assert_eq!(io.matches("<tr>").count(), 2, "the nested one is part of its parent");
+    let network = section("network");
+    assert!(network.contains("<b>filer:/export/home</b> <span class=\"tag\">nfs4</span>"));
+    let [first, ..] =
+        network.split("<tbody>").nth(1).expect("rows").split("</tr>").collect::<Vec<_>>()[..]
+    else {
+        panic!("no row")
+    };
+    assert!(first.contains("not responding") && first.contains("40.0 GiB"), "{first}");
+    assert!(section("filesystems").contains("nvme0n1 <span class=\"tag\">crypt</span>"));
+    for link in ["/api/v1/io", "/api/v1/devices", "/api/v1/network_filesystems"] {
+        assert!(html.contains(&format!("<a href=\"{link}\">")), "{link}");
+    }
+    let well = page(&Snapshot { ready: true, ..Snapshot::default() }, &build(), NOW);
+    assert!(!well.contains("id=\"io\"") && !well.contains("id=\"network\""));
+}

@@ -236,7 +236,7 @@ fn identity(kind: &str, values: impl Iterator<Item = String>) -> Vec<String> {
 fn identity_labels(kind: &str) -> &'static [&'static str] {
     use crate::model::SubjectKind::{Filesystem, Sandbox, Volume};
     let kinds = [Volume, Sandbox, Filesystem];
-    kinds.into_iter().find(|one| one.as_str() == kind).map_or(&[], |one| one.labels())
+    kinds.into_iter().find(|one| one.as_str() == kind).map_or(&[], |one| one.key())
 }
 
 fn parse<T: DeserializeOwned>(resource: Resource, body: &[u8]) -> Result<T, String> {

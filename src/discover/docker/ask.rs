@@ -89,6 +89,32 @@ pub async fn ask(question: Question) -> Result<Answer, EngineError> {
     })
 }
 
+/// What the engine's lists say, from their text: what a round makes of them without a question.
+/// `inspected` is what it says of the first container.
+///
+/// # Errors
+/// When one of them is no such list.
+pub fn read_lists(
+    volumes: &[u8],
+    containers: &[u8],
+    inspected: &[u8],
+    labels: &[String],
+    procfs: &Path,
+) -> Result<(Vec<VolumeFacts>, Vec<ContainerFacts>), serde_json::Error> {
+    let volumes: Volumes = serde_json::from_slice(volumes)?;
+    let containers: Vec<Container> = serde_json::from_slice(containers)?;
+    let mut containers: Vec<ContainerFacts> = containers
+        .into_iter()
+        .filter(|container| is_id(&container.id))
+        .map(|container| of_container(container, labels))
+        .collect();
+    if let Some(first) = containers.first_mut() {
+        let inspected = serde_json::from_slice(inspected)?;
+        first.details = Some(Arc::new(details(inspected, &first.state, procfs)));
+    }
+    Ok((volumes.volumes.into_iter().map(|volume| of_volume(volume, labels)).collect(), containers))
+}
+
 async fn meet(client: &Client) -> Result<Engine, EngineError> {
     let version: Version = client.get("/version").await?;
     let prefix = prefix(&version).ok_or_else(|| EngineError {

@@ -114,8 +114,8 @@ async fn read(mut stream: Incoming, changed: &Mutex<Changed>, wake: &Wake) {
     }
 }
 
-/// Whether an event is worth another look.
-fn note(line: &[u8], changed: &Mutex<Changed>) -> bool {
+/// Whether an event, a line of JSON, is worth another look; takes note of its container.
+pub fn note(line: &[u8], changed: &Mutex<Changed>) -> bool {
     if line.trim_ascii().is_empty() {
         return false;
     }

@@ -40,6 +40,13 @@ use error::{EngineError, Failure};
 use events::Events;
 use facts::{ContainerFacts, Details, Engine, VolumeFacts};
 
+// For the fuzz targets.
+#[doc(hidden)]
+pub use {
+    ask::read_lists, events::Changed, events::note, facts::MountSource,
+    process::parse as parse_began,
+};
+
 pub use events::Wake;
 pub use tasks::join_tasks;
 

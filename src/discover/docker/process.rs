@@ -9,7 +9,8 @@ pub fn began(procfs: &Path, pid: u32) -> Option<u64> {
     parse(&text)
 }
 
-fn parse(text: &[u8]) -> Option<u64> {
+/// The same from the text of the file.
+pub fn parse(text: &[u8]) -> Option<u64> {
     // The name in parentheses may hold anything, parentheses too.
     let end = text.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(&text[end + 1..]).ok()?;

@@ -142,11 +142,7 @@ fn test_of(name: &str, host: &Host) -> (String, usize) {
             None => (series.as_str(), "}".to_owned()),
         };
         let series = quoted(&format!("{name}{{{scraped}{own}"));
-        let values: Vec<String> = values
-            .iter()
-            .map(|value| value.map_or("_".into(), |value| value.to_string()))
-            .collect();
-        let _ = writeln!(text, "      - {{series: {series}, values: '{}'}}", values.join(" "));
+        let _ = writeln!(text, "      - {{series: {series}, values: '{}'}}", in_short(&values));
     }
     text.push_str("    alert_rule_test:\n");
     let alerts: Vec<LabelSet> =

@@ -36,7 +36,7 @@ pub(super) fn io(out: &mut String, rows: &[IoRow<'_>], sandboxes: &[SandboxRow<'
     let names: HashMap<&str, &SandboxRow<'_>> =
         sandboxes.iter().map(|row| (row.container, row)).collect();
     let note = "As their control groups counted since they were made; those held back at a limit first. \
-                A device that is not listed was not counted.";
+                Small percentages: use of a limit now, and shares of the last five minutes.";
     heading(out, "io", "Block I/O", 0, note);
     table(
         out,
@@ -88,9 +88,9 @@ fn container_name(row: &IoRow<'_>, names: &HashMap<&str, &SandboxRow<'_>>) -> St
 
 fn counted(direction: &DirectionIo) -> String {
     let Some(moved) = direction.bytes else { return absent() };
-    let operations = direction.operations.map_or(String::new(), |operations| {
-        format!("<small>{} operations</small>", count(operations))
-    });
+    let operations = direction
+        .operations
+        .map_or(String::new(), |operations| format!("<small>{} ops</small>", count(operations)));
     format!("{}{operations}", bytes(moved))
 }
 
@@ -122,9 +122,7 @@ fn limits(device: &DeviceRow<'_>) -> String {
 }
 
 fn used(limit: &IoLimit) -> String {
-    limit
-        .used_ratio
-        .map_or(String::new(), |ratio| format!(" <small>{} used</small>", percent(ratio)))
+    limit.used_ratio.map_or(String::new(), |ratio| format!(" <small>{}</small>", percent(ratio)))
 }
 
 fn held_back(device: &DeviceRow<'_>) -> String {
@@ -132,7 +130,7 @@ fn held_back(device: &DeviceRow<'_>) -> String {
     for (direction, io) in [(Direction::Read, device.read), (Direction::Write, device.write)] {
         let Some(seconds) = io.throttled_seconds else { continue };
         let share = match io.throttled_ratio {
-            Some(ratio) if ratio > 0.0 => chip(Tone::Warn, &format!("{} now", percent(ratio))),
+            Some(ratio) if ratio > 0.0 => chip(Tone::Warn, &percent(ratio)),
             _ => String::new(),
         };
         let _ = write!(
@@ -149,9 +147,9 @@ fn held_back(device: &DeviceRow<'_>) -> String {
 fn waited(row: &IoRow<'_>) -> String {
     let mut parts = Vec::new();
     if let Some(pressure) = row.pressure {
-        let share = pressure.some_ratio.map_or(String::new(), |ratio| {
-            format!(" <small>{} of the last minutes</small>", percent(ratio))
-        });
+        let share = pressure
+            .some_ratio
+            .map_or(String::new(), |ratio| format!(" <small>{}</small>", percent(ratio)));
         parts.push(format!(
             "<span class=\"holder\">pressure {}{share}</span>",
             span(pressure.some_seconds)

@@ -37,12 +37,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Connection for T {}
 /// What TLS is made of, and what is wrong with it.
 type Made<T> = Result<Arc<T>, String>;
 
+/// What handshakes go by, and the configuration it was made of.
+type Handshakes = (Arc<WebConfig>, Kept<Made<ServerConfig>>);
+
 /// A web configuration file in force.
 pub struct Web {
     path: PathBuf,
     tls: bool,
     config: Mutex<Option<Kept<Made<WebConfig>>>>,
-    server: Mutex<Option<(Arc<WebConfig>, Kept<Made<ServerConfig>>)>>,
+    server: Mutex<Option<Handshakes>>,
     limiter: Mutex<Limiter>,
     verified: Verified,
 }

@@ -1,6 +1,13 @@
 //! Expressions with the thresholds of a configuration.
 
 use super::{Condition, Thresholds, Unit};
+use crate::model::SubjectKind;
+
+/// 1 for each filesystem, with the server and the export of those on the network. (Should a host have
+/// two at one place, the one is as good as the other, and both would be no answer at all.)
+const SERVERS: &str = "\
+    (topk by (job, instance, mount_point) (1, plimsoll_network_filesystem_info) or on (job, \
+    instance, mount_point) plimsoll_filesystem_responsive * 0 + 1)";
 
 impl Condition {
     /// The expression with its names of thresholds, and without the subjects for which what it
@@ -24,6 +31,12 @@ impl Condition {
             let finding = format!("plimsoll_finding{{kind=\"{}\"}}", self.id);
             return Some(self.giving_way(format!("max without (kind, severity) ({finding}) == 1")));
         };
+        let with_labels = |expr: String| match self.subject {
+            SubjectKind::Filesystem => format!(
+                "({expr}) * on (job, instance, mount_point) group_left (server, export) {SERVERS}"
+            ),
+            _ => expr,
+        };
         let mut expr = self.filled(template, thresholds, 0.0)?;
         if let Some(threshold) = self.threshold.as_ref().filter(|one| one.margin > 0.0) {
             let past = match threshold.unit {
@@ -34,7 +47,7 @@ impl Condition {
             let fires = firing(self.alert);
             expr = format!("({expr}) or ({lingers}) and on ({}) {fires}", self.identity());
         }
-        Some(self.giving_way(expr))
+        Some(with_labels(self.giving_way(expr)))
     }
 
     /// Seconds that its alert must hold in Prometheus: findings have held already.
@@ -52,7 +65,7 @@ impl Condition {
 
     /// Labels that name one subject of one target.
     fn identity(&self) -> String {
-        let labels = ["job", "instance"].iter().chain(self.subject.labels());
+        let labels = ["job", "instance"].iter().chain(self.subject.key());
         labels.copied().collect::<Vec<_>>().join(", ")
     }
 
@@ -102,8 +115,8 @@ mod tests {
         let filled = |id: &str| find(id).expect(id).promql(&thresholds).expect(id);
         let expr = filled("filesystem_filling");
         let full = r#"ALERTS{alertname=~"PlimsollFilesystemFull", alertstate="firing"}"#;
-        let unless = format!(" unless on (job, instance, mount_point) {full}");
-        assert!(expr.ends_with(&unless), "{expr}");
+        let unless = format!(" unless on (job, instance, mount_point) {full}) * on (job, ");
+        assert!(expr.contains(&unless), "{expr}");
         assert!(expr.contains(">= 0.85 unless"), "{expr}");
         let expr = filled("volume_fills_soon");
         assert!(expr.contains("<= 86400)"), "{expr}");

@@ -11,7 +11,7 @@ use super::{Candidate, Facts, limit, percent, strength, subject};
 pub(super) fn filesystems(facts: &Facts<'_>, found: &mut Vec<Candidate>) {
     for sample in &facts.snapshot.filesystems {
         let mut tell = |condition, reason: String| {
-            found.push(Candidate::new(condition, of_filesystem(sample), reason));
+            found.push(Candidate::new(condition, of_filesystem(facts, sample), reason));
         };
         let on_network = facts
             .snapshot
@@ -47,7 +47,7 @@ pub(super) fn filesystems(facts: &Facts<'_>, found: &mut Vec<Candidate>) {
         if sample.responsive && full.ratio.is_some() {
             let what = format!("It ({})", full.left);
             let growth = sample.growth.as_ref();
-            let subject = || of_filesystem(sample);
+            let subject = || of_filesystem(facts, sample);
             fills(facts, growth, FullBy::Filesystem, growth::FILESYSTEM, &what, subject, found);
         }
         if let (Some(files), Some(free)) = (usage.files, usage.files_free) {
@@ -88,7 +88,7 @@ fn filling(
     };
     let mut tell = |condition, strength| {
         let reason = format!("{} of its {what} are used, {}.", percent(ratio), full.left);
-        let candidate = Candidate::new(condition, of_filesystem(sample), reason);
+        let candidate = Candidate::new(condition, of_filesystem(facts, sample), reason);
         found.push(Candidate { strength, ..candidate });
     };
     for condition in [high, low] {
@@ -116,7 +116,7 @@ fn overcommitted(
             spoken_bytes(size),
             percent(promised as f64 / size as f64)
         );
-        let subject = of_filesystem(sample);
+        let subject = of_filesystem(facts, sample);
         found.push(Candidate::new(&conditions::FILESYSTEM_OVERCOMMITTED, subject, reason));
     }
 }
@@ -237,11 +237,11 @@ pub(super) fn own(facts: &Facts<'_>, found: &mut Vec<Candidate>) {
     }
 }
 
-fn of_filesystem(sample: &FilesystemSample) -> FindingSubject {
+fn of_filesystem(facts: &Facts<'_>, sample: &FilesystemSample) -> FindingSubject {
     let name = sample.mount_point.display().to_string();
-    subject(
-        SubjectKind::Filesystem,
-        [crate::text::path_value(&sample.mount_point).into_owned()],
-        name,
-    )
+    let mount_point = crate::text::path_value(&sample.mount_point).into_owned();
+    let network = facts.snapshot.network.iter().find(|one| one.key.mount_point == mount_point);
+    let server = network.map(|one| [one.key.server.clone(), one.key.export.clone()]);
+    let values = std::iter::once(mount_point).chain(server.into_iter().flatten());
+    subject(SubjectKind::Filesystem, values, name)
 }

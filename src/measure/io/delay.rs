@@ -9,8 +9,6 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use procfs::FromRead;
-
 use crate::host::Roots;
 
 /// Whether the kernel counts.
@@ -73,9 +71,18 @@ pub fn threads(directory: &Path, file: &str, most: usize) -> Option<Vec<i32>> {
 
 /// Start time and waiting time of a thread, both in clock ticks. `None`: it is gone.
 pub fn of_thread(procfs: &Path, thread: i32) -> Option<(u64, u64)> {
-    let text = fs::read(procfs.join(thread.to_string()).join("stat")).ok()?;
-    let stat = procfs::process::Stat::from_read(text.as_slice()).ok()?;
-    Some((stat.starttime, stat.delayacct_blkio_ticks?))
+    parse_stat(&fs::read(procfs.join(thread.to_string()).join("stat")).ok()?)
+}
+
+/// The same from the text of the file: fields 22 and 42 of `proc_pid_stat(5)`. (The `procfs` crate
+/// panics on a line that ends after the name.)
+pub fn parse_stat(stat: &[u8]) -> Option<(u64, u64)> {
+    // The name in parentheses may hold anything, parentheses too; the state, field 3, follows it.
+    let end = stat.iter().rposition(|&byte| byte == b')')?;
+    let rest = std::str::from_utf8(&stat[end + 1..]).ok()?;
+    let mut fields = rest.split_ascii_whitespace().skip(19);
+    let start = fields.next()?.parse().ok()?;
+    Some((start, fields.nth(19)?.parse().ok()?))
 }
 
 /// Adds up what the threads of one container waited.
@@ -140,6 +147,17 @@ mod tests {
         assert_eq!(Accounting::of(&roots), Accounting::On);
         fs::write(switch.join("task_delayacct"), "0\n").unwrap();
         assert_eq!(Accounting::of(&roots), Accounting::Off);
+    }
+
+    #[test]
+    fn a_stat_line_is_read_and_part_of_one_is_not() {
+        let before: Vec<String> = (4..22).map(|field| field.to_string()).collect();
+        let after: Vec<String> = (23..=52).map(|field| field.to_string()).collect();
+        let line = format!("7 (a) S (b) D {} 8123 {}\n", before.join(" "), after.join(" "));
+        assert_eq!(parse_stat(line.as_bytes()), Some((8123, 42)));
+        for torn in ["", "2 (kthreadd)", "2 (kthreadd) ", "2 (x S 1", &line[..60]] {
+            assert_eq!(parse_stat(torn.as_bytes()), None, "{torn}");
+        }
     }
 
     #[test]

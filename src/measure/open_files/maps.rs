@@ -9,16 +9,18 @@ use std::path::PathBuf;
 
 /// A file that is mapped.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mapped {
-    pub(super) device: (u32, u32),
-    pub(super) inode: u64,
+pub struct Mapped {
+    /// Device number of its filesystem.
+    pub device: (u32, u32),
+    /// Inode; never 0.
+    pub inode: u64,
     /// As the kernel shows it, `(deleted)` at its end and all.
-    pub(super) path: PathBuf,
+    pub path: PathBuf,
 }
 
 /// The file of one line, `7f…-7f… r--p 00000000 fd:01 1234      /path`. `None`: memory without a
 /// file, or not such a line.
-pub(super) fn parse(line: &[u8]) -> Option<Mapped> {
+pub fn parse(line: &[u8]) -> Option<Mapped> {
     let mut rest = line;
     let mut field = || {
         let end = rest.iter().position(|&byte| byte == b' ')?;

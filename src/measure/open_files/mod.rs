@@ -29,6 +29,10 @@ use serde::{Deserialize, Serialize};
 use crate::host::MountTable;
 use namespace::Namespaces;
 
+// For the fuzz targets.
+#[doc(hidden)]
+pub use {maps::Mapped, maps::parse as parse_mapped, process::Stat};
+
 /// Descriptors that one look reads in all; past it the answer is cut short.
 const MOST_DESCRIPTORS: u64 = 1_000_000;
 /// Processes that are told of each directory; the rest is counted.

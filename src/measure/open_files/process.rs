@@ -217,16 +217,18 @@ fn holds_nothing(here: &Path) -> bool {
 
 /// What of `/proc/PID/stat` tells whether there is anything to look at. Source: `proc_pid_stat(5)`.
 #[derive(Debug, PartialEq, Eq)]
-struct Stat {
+pub struct Stat {
     /// A zombie, or dead.
-    ended: bool,
+    pub ended: bool,
     /// A thread of the kernel (`PF_KTHREAD` of `linux/sched.h`).
-    kernel: bool,
-    threads: u64,
+    pub kernel: bool,
+    /// Threads of the process.
+    pub threads: u64,
 }
 
 impl Stat {
-    fn parse(stat: &[u8]) -> Option<Self> {
+    /// `None`: not such a line.
+    pub fn parse(stat: &[u8]) -> Option<Self> {
         const KERNEL_THREAD: u64 = 0x0020_0000;
         // The name before may hold anything, a parenthesis too.
         let end = stat.iter().rposition(|&byte| byte == b')')?;

@@ -95,7 +95,7 @@ impl UsageMeter {
         lock(&self.shared.book).clock_stepped(step);
     }
 
-    /// What was done and is owed, as of the last turn of the scheduler (a second ago at most).
+    /// What was done and is owed, as of the last turn of the scheduler (two seconds ago at most).
     pub fn stats(&self) -> MeterStats {
         lock(&self.shared.stats).clone()
     }

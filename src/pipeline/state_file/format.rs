@@ -55,9 +55,14 @@ pub(super) fn encode_as(version: u32, sections: &Sections) -> Vec<u8> {
         body.push(b'\n');
     }
     let crc = checksum(version, &body);
-    let mut file = format!("{MAGIC} {version} {crc:08x} {}\n", body.len()).into_bytes();
+    let mut file = header_of(version, crc, body.len()).into_bytes();
+    file.push(b'\n');
     file.extend_from_slice(&body);
     file
+}
+
+fn header_of(version: u32, crc: u32, length: usize) -> String {
+    format!("{MAGIC} {version} {crc:08x} {length}")
 }
 
 /// Reads a file.
@@ -75,7 +80,8 @@ pub fn decode(file: &[u8]) -> Result<Sections, Damage> {
     let crc = words.next().filter(|word| word.len() == 8).ok_or_else(bad)?;
     let crc = u32::from_str_radix(crc, 16).map_err(|_| bad())?;
     let length: usize = words.next().and_then(|word| word.parse().ok()).ok_or_else(bad)?;
-    if words.next().is_some() {
+    // Numbers can be written in several ways: only ours counts.
+    if header != header_of(version, crc, length) {
         return Err(bad());
     }
     if length != body.len() {

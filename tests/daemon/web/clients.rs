@@ -7,29 +7,28 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::Port;
+use super::settings::USERS;
 use crate::prometheus::Prometheus;
 
 #[test]
 fn prometheus_scrapes_with_tls_a_certificate_and_a_password() {
-    let users = "basic_auth_users:\n  carol: \
-                 $2y$10$qRTBuFoULoYNA7AQ/F3ck.trZBPyjV64.oA4ZsSBCIWvXuvQlQTuu\n";
     let port = Port::behind(&format!(
-        "tls_server_config: {{cert_file: server.crt, key_file: server.key, min_version: TLS13, \
-         client_auth_type: RequireAndVerifyClientCert, client_ca_file: client_selfsigned.pem}}\n{users}"
+        "tls_server_config: {{cert_file: server.pem, key_file: server.key, min_version: TLS13, \
+         client_auth_type: RequireAndVerifyClientCert, client_ca_file: client.pem}}\n{USERS}"
     ));
     let target = port.url("https", "").trim_start_matches("https://").to_owned();
     let job = |name: &str, password: &str| {
         format!(
-            "- job_name: {name}\n  scheme: https\n  basic_auth: {{username: carol, password: {password}}}\n  \
+            "- job_name: {name}\n  scheme: https\n  basic_auth: {{username: ben, password: {password}}}\n  \
              tls_config: {{ca_file: {}, cert_file: {}, key_file: {}}}\n  \
              static_configs: [{{targets: ['{target}']}}]\n",
-            port.file("tls-ca-chain.pem"),
-            port.file("client_selfsigned.pem"),
-            port.file("client_selfsigned.key"),
+            port.file("ca.pem"),
+            port.file("client.pem"),
+            port.file("client.key"),
         )
     };
     let prometheus =
-        Prometheus::configured(&(job("right", "carol123") + &job("wrong", "carol124")));
+        Prometheus::configured(&(job("right", "sesame-2") + &job("wrong", "sesame-3")));
     let ups = port.daemon.wait_for("both jobs scraped", Duration::from_secs(60), |_| {
         let mut ups: Vec<(String, f64)> = prometheus
             .query("up")

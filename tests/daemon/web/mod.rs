@@ -1,10 +1,11 @@
 //! What stands before our own port: TLS, users, headers, limits, and sockets of systemd.
 
+mod certificates;
 mod clients;
 mod reload;
-mod toolkit;
+mod settings;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::daemon::Daemon;
@@ -24,27 +25,14 @@ pub struct Got {
     pub told: String,
 }
 
-/// The toolkit's files, which name each other relative to their directory.
-pub fn toolkit_file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/web/exporter-toolkit").join(name)
-}
-
 impl Port {
-    /// Behind this text; the toolkit's certificates lie beside it.
+    /// Behind this text; certificates lie beside it.
     pub fn behind(text: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        for entry in std::fs::read_dir(toolkit_file("")).expect("list") {
-            let path = entry.expect("an entry").path();
-            std::fs::copy(&path, dir.path().join(path.file_name().expect("a name"))).expect("copy");
-        }
+        certificates::make(dir.path());
         let web = dir.path().join("web.yml");
         std::fs::write(&web, text).expect("write");
         Self { daemon: Self::start(dir.path(), &web), dir }
-    }
-
-    /// Behind a file of the toolkit.
-    pub fn behind_file(name: &str) -> Self {
-        Self::behind(&std::fs::read_to_string(toolkit_file(name)).expect("read"))
     }
 
     fn start(dir: &Path, web: &Path) -> Daemon {
@@ -74,7 +62,7 @@ impl Port {
         self.dir.path().join(name).display().to_string()
     }
 
-    /// The port as a URL with this scheme; the toolkit's certificate is good for its address.
+    /// The port as a URL with this scheme; the certificate is good for its address.
     pub fn url(&self, scheme: &str, path: &str) -> String {
         self.daemon.url.replacen("http", scheme, 1) + path
     }
@@ -83,8 +71,7 @@ impl Port {
     pub fn curl(&self, scheme: &str, path: &str, more: &[&str]) -> Got {
         let output = Command::new("curl")
             .args(["-sS", "-i", "--noproxy", "*", "--http1.1", "--max-time", "30"])
-            // OpenSSL refuses the toolkit's authority for its purpose; Go and rustls do not look.
-            .arg("--insecure")
+            .args(["--cacert", &self.file("ca.pem")])
             .args(more)
             .arg(self.url(scheme, path))
             .output()
@@ -101,9 +88,9 @@ impl Port {
         self.curl(scheme, "/-/healthy", more).status
     }
 
-    /// curl's flags for a certificate of the toolkit.
+    /// curl's flags for a client's certificate.
     pub fn certificate(&self, name: &str) -> [String; 4] {
-        let file = |kind| self.file(&format!("{name}_selfsigned.{kind}"));
+        let file = |kind| self.file(&format!("{name}.{kind}"));
         ["--cert".into(), file("pem"), "--key".into(), file("key")]
     }
 

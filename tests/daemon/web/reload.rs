@@ -11,7 +11,8 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::{Port, toolkit_file};
+use super::Port;
+use super::settings::USERS;
 
 const TLS: &str = "tls_server_config: {cert_file: new.crt, key_file: new.key}\n";
 
@@ -59,43 +60,42 @@ async fn a_new_certificate_is_shown_to_new_connections_and_old_ones_go_on() {
 
 #[test]
 fn a_policy_is_in_force_with_the_next_connection() {
-    let port = Port::behind_file("web_config_noAuth.good.blocking.yml");
+    let text = |policy: &str| {
+        let files = "cert_file: server.pem, key_file: server.key";
+        format!("tls_server_config: {{{files}, client_auth_type: {policy}}}\n")
+    };
+    let port = Port::behind(&text("RequireAndVerifyClientCert"));
     assert_eq!(port.status("https", &[]), 0);
-    let good = std::fs::read_to_string(toolkit_file("web_config_noAuth.good.yml")).expect("read");
-    port.configure(&good);
+    port.configure(&text("VerifyClientCertIfGiven"));
     assert_eq!(port.status("https", &[]), 200);
 }
 
 #[test]
 fn while_the_file_is_wrong_nothing_is_served_and_the_log_says_why_once() {
-    let good =
-        std::fs::read_to_string(toolkit_file("web_config_users_noTLS.good.yml")).expect("read");
-    let port = Port::behind(&good);
-    let user = ["--user", "dave:dave123"];
+    let port = Port::behind(USERS);
+    let user = ["--user", "anna:sesame-1"];
     assert_eq!(port.status("http", &user), 200);
-    port.configure("basic_auth_users: {dave: dave123}\n");
+    port.configure("basic_auth_users: {anna: sesame-1}\n");
     for _ in 0..3 {
         let got = port.curl("http", "/metrics", &user);
         assert_eq!((got.status, got.body.as_str()), (500, "Internal Server Error\n"));
     }
-    let reason = "what stands for \\\"dave\\\" is no bcrypt hash";
+    let reason = "what stands for \\\"anna\\\" is no bcrypt hash";
     port.daemon.wait_for("the log says it", Duration::from_secs(10), |daemon| {
         (daemon.log().matches(reason).count() == 1).then_some(())
     });
     std::fs::remove_file(port.file("web.yml")).expect("remove");
     assert_eq!(port.status("http", &user), 500);
-    port.configure(&good);
+    port.configure(USERS);
     assert_eq!((port.status("http", &user), port.status("http", &[])), (200, 401));
 }
 
 #[test]
 fn no_secret_is_shown_anywhere() {
-    let text =
-        std::fs::read_to_string(toolkit_file("web_config_users_noTLS.good.yml")).expect("read");
-    let port = Port::behind(&text);
-    let user = ["--user", "dave:dave123"];
+    let port = Port::behind(USERS);
+    let user = ["--user", "anna:sesame-1"];
     assert_eq!(port.status("http", &user), 200);
-    assert_eq!(port.status("http", &["--user", "dave:not-this-one"]), 401);
+    assert_eq!(port.status("http", &["--user", "anna:not-this-one"]), 401);
     let mut shown = port.daemon.log();
     let paths =
         ["/", "/metrics", "/api/v1/status", "/api/v1/findings", "/api/v1/sources", "/nowhere"];
@@ -108,7 +108,7 @@ fn no_secret_is_shown_anywhere() {
         shown += &String::from_utf8_lossy(&bytes);
     }
     assert!(shown.contains("plimsoll_build_info"));
-    for secret in ["dave123", "not-this-one", "$2y$", "PRIVATE KEY"] {
+    for secret in ["sesame-1", "not-this-one", "$2b$", "PRIVATE KEY"] {
         assert!(!shown.contains(secret), "{secret}");
     }
 }

@@ -28,7 +28,10 @@ export function countingHost(root, open) {
   };
   for (const { at } of NFS) mkdirSync(path.join(root, at), { recursive: true });
   put('proc/self/mountinfo', mountTable(root));
-  put(`sys/dev/block/${DISK}/uevent`, 'MAJOR=8\nMINOR=16\nDEVNAME=sdb\nDEVTYPE=disk\n');
+  // As in the kernel's own: the number is a link to the device, which has the name.
+  put('sys/devices/sdb/uevent', 'MAJOR=8\nMINOR=16\nDEVNAME=sdb\nDEVTYPE=disk\n');
+  mkdirSync(path.join(root, 'sys/dev/block'), { recursive: true });
+  symlinkSync('../../devices/sdb', path.join(root, 'sys/dev/block', DISK));
   put('proc/sys/kernel/task_delayacct', '1\n');
   put('sys/fs/cgroup/cgroup.controllers', 'cpuset cpu io memory pids\n');
 

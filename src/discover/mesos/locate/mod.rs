@@ -25,6 +25,10 @@ use super::api::hide_secret;
 use crate::host::Roots;
 use crate::model::SourceError;
 
+// For the fuzz targets.
+#[doc(hidden)]
+pub use {process::flag, socket::Listener, socket::parse as parse_sockets};
+
 /// Port of an agent that was not told another (`DEFAULT_PORT`).
 const DEFAULT_PORT: u16 = 5051;
 /// Runtime directory of an agent that was not told another.

@@ -127,7 +127,7 @@ impl Process {
 }
 
 /// `--name=value`, `--name` (a boolean) or `--no-name`; anything else is no flag to the agent.
-pub(super) fn flag(argument: &str) -> Option<(String, String)> {
+pub fn flag(argument: &str) -> Option<(String, String)> {
     let text = argument.strip_prefix("--").filter(|text| !text.is_empty())?;
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name, value),

@@ -11,9 +11,11 @@ use crate::host::Roots;
 
 /// One listening socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Listener {
-    address: SocketAddr,
-    inode: u64,
+pub struct Listener {
+    /// Address and port.
+    pub address: SocketAddr,
+    /// Inode of the socket.
+    pub inode: u64,
 }
 
 /// Where process `pid` listens, as an address to connect to.
@@ -65,7 +67,8 @@ fn socket_inodes(directory: &std::path::Path) -> Option<HashSet<u64>> {
     Some(inodes)
 }
 
-fn parse(table: &[u8]) -> Vec<Listener> {
+/// The sockets of a table that listen.
+pub fn parse(table: &[u8]) -> Vec<Listener> {
     String::from_utf8_lossy(table).lines().filter_map(parse_line).collect()
 }
 

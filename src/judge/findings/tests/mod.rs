@@ -156,6 +156,11 @@ fn network(responsive: bool, recent: Recent) -> NetworkFilesystem {
     }
 }
 
+fn mounted_at(mount_point: &str, mut network: NetworkFilesystem) -> NetworkFilesystem {
+    network.key.mount_point = mount_point.into();
+    network
+}
+
 /// A thousand requests in five minutes, well.
 fn busy() -> Recent {
     Recent {

@@ -8,6 +8,8 @@ use super::tree::{Dir, Tree};
 /// Hot files at most: this many, or an eighth of all.
 const LEAST_HOT: usize = 32;
 const HOT_SHARE: usize = 8;
+/// Seconds for which a file that was made was left alone.
+const STILL: i32 = 60;
 
 impl Tree {
     /// Keeps hot what was hot in the tree before this one, at whatever time the wall clock says it
@@ -48,6 +50,20 @@ impl Tree {
             }
         }
         self.prune();
+    }
+
+    /// Where changes are told, a file that was made and left alone is not followed: who writes to it
+    /// next opens it, or has it open, which a minute shows.
+    pub(super) fn forget_made(&mut self) {
+        if !self.is_told() {
+            return;
+        }
+        let now = self.seconds();
+        self.hot = 0;
+        for dir in self.dirs.iter_mut().flatten() {
+            dir.hot.retain(|hot| hot.grows || now - hot.changed < STILL);
+            self.hot += dir.hot.len();
+        }
     }
 
     /// There are about twice as many hot files as there is place for.

@@ -115,6 +115,7 @@ impl Recorder {
     /// The tree, when all of it could be remembered.
     pub fn finish(self) -> Option<Box<Tree>> {
         let mut tree = self.tree?;
+        tree.forget_made();
         tree.prune();
         for dir in tree.dirs.iter_mut().flatten() {
             dir.children.shrink_to_fit();

@@ -20,7 +20,7 @@ use rustix::fs::{Mode, OFlags, StatVfs, fstat, fstatvfs, open, openat};
 use rustix::io::{Errno, retry_on_intr};
 use thiserror::Error;
 
-pub use settled::Settled;
+pub use settled::{Place, Settled};
 pub(super) use verdict::trusted;
 pub use verdict::{Distrust, verdict};
 

@@ -2,33 +2,43 @@
 //!
 //! The record is of an id, so somebody has to see that the subject still has it. A directory that
 //! is given another id, or is another one, has another inode or change time: one `statx` tells
-//! that, and the record itself is read by the block device, which opens nothing. Only entries made
-//! in the directory itself, and every [`OFTEN`]th time whatever happened, bring the whole look back
-//! ([`Probe::read`]), which sees the directory above too.
+//! that, every [`SEEN`]th time. The record itself is one call on any directory of the
+//! filesystem, opened once for all subjects that are read together and closed again, for an open
+//! one would keep the filesystem from being unmounted. Only entries made in the directory itself,
+//! and every [`OFTEN`]th time whatever happened, bring the whole look back ([`Probe::read`]),
+//! which sees the directory above too.
 
 use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
-use rustix::fs::{CWD, StatxFlags, stat, statx};
+use rustix::fs::{CWD, StatxFlags, fstat, statx};
 use rustix::io::retry_on_intr;
 
-use super::{NoRecord, Probe, Record, limits};
+use super::{NoRecord, Probe, Record, directory, limits};
 use crate::host::sys;
 use crate::measure::usage::walk::LOOK;
 use crate::model::Method;
 
 /// Reads between two whole looks.
 const OFTEN: u32 = 16;
+/// One in so many looks at the directories, the first one too.
+const SEEN: u32 = 4;
+
+/// An open directory of the filesystem that quotas are read on.
+#[derive(Debug)]
+pub struct Place {
+    fd: OwnedFd,
+    device: u64,
+}
 
 /// A subject whose directories make up a project, and by what it is seen that they still do.
 #[derive(Clone, Debug)]
 pub struct Settled {
     project: (u64, u32),
-    device: CString,
+    probe: Probe,
     /// The subject's directory, then the others.
     directories: Vec<(CString, Stamp)>,
-    enforced: bool,
     left: u32,
 }
 
@@ -61,8 +71,8 @@ impl Stamp {
 }
 
 impl Settled {
-    /// Reads the record of a probe, and settles it where the kernel's own record is to be had by
-    /// its block device. `clock`: now, in seconds since 1970. To be called on a guarded thread.
+    /// Reads the record of a probe, and settles it where the kernel's own record is to be had by an
+    /// open directory (`quotactl_fd`, Linux 5.14). `clock`: now, in seconds since 1970. To be called on a guarded thread.
     pub fn read(probe: &Probe, clock: f64) -> Result<(Record, Option<Self>), NoRecord> {
         // Before the record: what changes meanwhile is seen the next time.
         let paths = [&probe.root].into_iter().chain(&probe.extra);
@@ -73,42 +83,49 @@ impl Settled {
         };
         let directories: Option<Vec<_>> = paths.map(stamped).collect();
         let record = probe.read()?;
-        let device = CString::new(probe.device.as_os_str().as_bytes()).ok();
-        let settled = directories.zip(device).map(|(directories, device)| Self {
+        let settled = directories.map(|directories| Self {
             project: record.project,
-            device,
+            probe: probe.clone(),
             directories,
-            enforced: probe.enforced,
             left: OFTEN,
         });
-        let by_device = |settled: &Self| {
-            let device = Path::new(&probe.device);
-            record.method == Method::ProjectQuota
-                && stat(device).is_ok_and(|stat| stat.st_rdev == record.project.0)
-                && settled.record().is_some_and(|again| again.project == record.project)
+        let there = |settled: &Self| {
+            let place = || settled.record(settled.open().as_ref()?);
+            record.method == Method::ProjectQuota && place().is_some()
         };
-        Ok((record, settled.filter(by_device)))
+        Ok((record, settled.filter(there)))
     }
 
-    /// The record as it is now: a system call for it and one for each directory. `None`: it takes a
-    /// whole look again.
-    pub fn read_again(&mut self) -> Option<Record> {
+    /// The record as it is now. `place`: what was opened for another subject read before, or what is
+    /// opened now. `None`: it takes a whole look again.
+    pub fn read_again(&mut self, place: &mut Option<Place>) -> Option<Record> {
         self.left = self.left.checked_sub(1)?;
+        if place.as_ref().is_none_or(|place| place.device != self.project.0) {
+            *place = self.open();
+        }
         // First: what another subject is charged for is not read as this one's.
-        let record = self.record()?;
+        let record = self.record(place.as_ref()?)?;
         let same = |(path, stamp): &(CString, Stamp)| Stamp::of(path) == Some(*stamp);
-        self.directories.iter().all(same).then_some(record)
+        let seen = !(self.left + 1).is_multiple_of(SEEN) || self.directories.iter().all(same);
+        seen.then_some(record)
     }
 
-    fn record(&self) -> Option<Record> {
+    /// The subject's own directory, where it is still on the filesystem that it was on.
+    fn open(&self) -> Option<Place> {
+        let fd = directory(&self.probe.root).ok()?;
+        let device = fstat(&fd).ok()?.st_dev;
+        (device == self.project.0).then_some(Place { fd, device })
+    }
+
+    fn record(&self, place: &Place) -> Option<Record> {
         let id = self.project.1;
-        let quota = sys::project_quota_of_device(&self.device, id).ok()?;
+        let quota = sys::project_quota(place.fd.as_fd(), id).ok()?;
         Some(Record {
             project: self.project,
             used_bytes: quota.bytes,
             files: Some(quota.inodes),
             method: Method::ProjectQuota,
-            limit: limits(id, &quota, self.enforced),
+            limit: limits(id, &quota, self.probe.enforced),
         })
     }
 }

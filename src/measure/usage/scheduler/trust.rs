@@ -102,9 +102,10 @@ impl Scheduler {
             all.push((*id, settled));
         }
         let work = move || {
+            let mut place = None;
             let read = |(id, mut settled): (u64, Box<Settled>)| {
                 let cpu = thread_cpu_seconds();
-                let record = settled.read_again();
+                let record = settled.read_again(&mut place);
                 SettledRead { id, settled, record, cpu_seconds: thread_cpu_seconds() - cpu }
             };
             Done::Settled(all.into_iter().map(read).collect())

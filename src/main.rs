@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    plimsoll::host::sys::resolve_names_without_modules();
     let args = plimsoll::cli::Args::parse();
     match plimsoll::commands::run(args) {
         Ok(code) => code,

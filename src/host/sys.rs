@@ -246,6 +246,26 @@ pub fn project_quota_of_device(device: &CStr, id: u32) -> io::Result<ProjectQuot
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(record.into()) }
 }
 
+/// Lets a statically linked program resolve names from `/etc/hosts` and by DNS alone, whatever
+/// `nsswitch.conf` says: the modules it names are shared libraries of the host's glibc, which is not the
+/// one that is linked in here. To be called while there is one thread. Source: glibc's `nss.h`.
+#[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+pub fn resolve_names_without_modules() {
+    unsafe extern "C" {
+        fn __nss_configure_lookup(
+            database: *const libc::c_char,
+            services: *const libc::c_char,
+        ) -> libc::c_int;
+    }
+    // SAFETY: both strings end with NUL and live as long as the program; glibc copies what it keeps.
+    // An answer other than 0 means that the line was not understood, which a constant is.
+    let _ = unsafe { __nss_configure_lookup(c"hosts".as_ptr(), c"files dns".as_ptr()) };
+}
+
+/// A program that is linked dynamically uses the host's own modules.
+#[cfg(not(all(target_env = "gnu", target_feature = "crt-static")))]
+pub fn resolve_names_without_modules() {}
+
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd;

@@ -4,7 +4,7 @@
 //! its reason and its path; everything else goes on; and what heals is measured again.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -117,6 +117,7 @@ fn seen_by_the_daemon(report: &mut Report, work: &Path) {
             std::thread::sleep(Duration::from_millis(20));
         }
     };
+    let probe = File::create(place.join("probe")).expect("created");
     disks::forget_caches();
     watch(0.3);
     disk.fail();
@@ -137,6 +138,18 @@ fn seen_by_the_daemon(report: &mut Report, work: &Path) {
     report.holds("scrapes stay fast", began.elapsed() < Duration::from_secs(5), || {
         format!("20 took {:?}", began.elapsed())
     });
+
+    // A commit that fails makes ext4 give its journal up. Left to itself it commits every 5 s, and
+    // only what has changed.
+    let mut size = 0;
+    let mut refused = || {
+        size += 1;
+        let changed = probe.set_len(size);
+        let _ = probe.sync_all();
+        changed.err().and_then(|error| error.raw_os_error())
+    };
+    report.equal("journal given up", eventually(30, || refused() == Some(libc::EROFS)), true);
+    drop(probe);
 
     disk.heal();
     let readable = eventually(30, || {

@@ -14,7 +14,7 @@ use plimsoll::pipeline::state_file::{Sections, encode};
 use serde_json::{Value, json};
 use support::daemon::{Daemon, value};
 use support::mounts::Mounted;
-use support::process::Process;
+use support::process::{Process, runs_among_its_own};
 use support::replay::{Scene, WORK_DIR};
 
 /// A captured checkpoint without its agent, on this machine's own proc filesystem, with one more
@@ -115,29 +115,6 @@ fn shell(script: &str) -> Process {
 
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64()
-}
-
-/// Whether this test goes on elsewhere: where even root may not look into every process (a machine
-/// within a machine), it runs again among its own processes only.
-fn runs_among_its_own(test: &str) -> bool {
-    let denied = |entry: fs::DirEntry| {
-        fs::read_link(entry.path().join("root"))
-            .is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
-    };
-    let processes = fs::read_dir("/proc").expect("read").filter_map(Result::ok);
-    let numbered =
-        |entry: &fs::DirEntry| entry.file_name().to_string_lossy().parse::<u32>().is_ok();
-    if !processes.filter(numbered).any(denied) {
-        return false;
-    }
-    let status = Command::new("unshare")
-        .args(["--pid", "--fork", "--mount-proc", "--kill-child"])
-        .arg(std::env::current_exe().expect("itself"))
-        .args(["--exact", test, "--nocapture"])
-        .status()
-        .expect("unshare(1) is installed");
-    assert!(status.success(), "among its own processes");
-    true
 }
 
 fn is_root() -> bool {

@@ -1,8 +1,11 @@
 //! One inventory of what several sources found: a directory is one subject, whoever reports it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
 
-use crate::model::{SourceKind, Volume, VolumeKind, Witness};
+use crate::model::{Holder, Sees, SourceKind, Volume, VolumeKind, Witness};
+use crate::text;
 
 use super::{Inode, Round};
 
@@ -39,6 +42,7 @@ pub fn unite(rounds: impl IntoIterator<Item = Round>) -> Round {
             }
         }
     }
+    around(&mut united.volumes);
     united.volumes.sort_by(|a, b| a.key.cmp(&b.key));
     united.volumes.dedup_by(|a, b| a.key == b.key);
     united.sandboxes.sort_by(|a, b| a.key.cmp(&b.key));
@@ -52,8 +56,58 @@ fn rank(volume: &Volume) -> u8 {
         (VolumeKind::Persistent | VolumeKind::Disk, _) => 0,
         (VolumeKind::DockerVolume, SourceKind::Docker) => 1,
         (VolumeKind::Directory, _) => 2,
-        (VolumeKind::DockerVolume | VolumeKind::Csi | VolumeKind::Tmpfs, _) => 3,
+        (
+            VolumeKind::DockerVolume
+            | VolumeKind::Csi
+            | VolumeKind::Tmpfs
+            | VolumeKind::ContainerLog,
+            _,
+        ) => 3,
         (VolumeKind::HostPath, _) => 4,
+    }
+}
+
+/// Makes whoever has a directory below or above a configured one mounted a holder of that, too.
+fn around(volumes: &mut [Volume]) {
+    let directories: BTreeMap<PathBuf, usize> = volumes
+        .iter()
+        .enumerate()
+        .filter(|(_, volume)| volume.kind == VolumeKind::Directory)
+        .filter_map(|(index, volume)| Some((volume.path.clone()?, index)))
+        .collect();
+    if directories.is_empty() {
+        return;
+    }
+    let mut found: Vec<(usize, Holder)> = Vec::new();
+    for volume in volumes.iter().filter(|volume| !volume.holders.is_empty()) {
+        let Some(path) = &volume.path else { continue };
+        for above in path.ancestors().skip(1) {
+            let Some(directory) = directories.get(above) else { continue };
+            let part = |holder: &Holder| Holder { sees: Sees::Part, ..holder.clone() };
+            found.extend(volume.holders.iter().map(|holder| (*directory, part(holder))));
+        }
+        let from = (Bound::Excluded(path.as_path()), Bound::Unbounded);
+        let below = directories.range::<Path, _>(from);
+        for (directory, index) in below.take_while(|(directory, _)| directory.starts_with(path)) {
+            let Ok(rest) = directory.strip_prefix(path) else { continue };
+            let within = |holder: &Holder| Holder {
+                container_path: format!(
+                    "{}/{}",
+                    holder.container_path.trim_end_matches('/'),
+                    text::path_value(rest)
+                ),
+                sees: Sees::Within,
+                ..holder.clone()
+            };
+            found.extend(volume.holders.iter().map(|holder| (*index, within(holder))));
+        }
+    }
+    for (index, holder) in found {
+        let holders = &mut volumes[index].holders;
+        if !holders.contains(&holder) {
+            holders.push(holder);
+            holders.sort();
+        }
     }
 }
 
@@ -103,6 +157,7 @@ mod tests {
             container: container.into(),
             container_path: "/data".into(),
             read_only: false,
+            sees: Default::default(),
         }
     }
 
@@ -160,6 +215,53 @@ mod tests {
         let kept = &united.volumes[0];
         assert_eq!((kept.key.volume.as_str(), kept.quota_bytes), ("id", Some(100)));
         assert_eq!(kept.principal.as_deref(), Some("team"));
+    }
+
+    #[test]
+    fn whoever_mounts_a_part_of_a_directory_or_what_it_lies_in_is_told_with_how() {
+        let at = |kind, path: &str, container: &str, read_only| {
+            let mut found = volume(SourceKind::Docker, kind, path);
+            found.path = Some(path.into());
+            found.holders = vec![Holder { read_only, ..holder(container) }];
+            found
+        };
+        let mut watched = at(VolumeKind::Directory, "/data/a", "", false);
+        watched.holders.clear();
+        watched.key.source = SourceKind::Directories;
+        let others = [
+            at(VolumeKind::HostPath, "/data/a/sub/deep", "below", false),
+            at(VolumeKind::HostPath, "/data", "above", false),
+            at(VolumeKind::HostPath, "/data/ab", "beside", false),
+            at(VolumeKind::HostPath, "/", "backup", true),
+        ];
+        let mut volumes = vec![watched];
+        volumes.extend(others);
+        let united = unite([Round { volumes, ..Round::default() }]);
+        let found = united.volumes.iter().find(|v| v.kind == VolumeKind::Directory).unwrap();
+        let told: Vec<_> = found
+            .holders
+            .iter()
+            .map(|h| (h.container.as_str(), h.container_path.as_str(), h.sees, h.uses()))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("above", "/data/a", Sees::Within, true),
+                ("backup", "/data/data/a", Sees::Within, false),
+                ("below", "/data", Sees::Part, true),
+            ]
+        );
+        let judged = |volume: &Volume| {
+            let memory = crate::judge::Memory::default();
+            crate::judge::volume::judge(volume, |_| Some(true), &memory, 2e9, 0.0)
+        };
+        let told = judged(found).reason;
+        assert!(told.contains("a directory below it is mounted"), "{told}");
+        // Who can only read what lies far above it does not use it.
+        let mut only = found.clone();
+        only.presence = crate::model::Presence::Present;
+        only.holders.retain(|holder| holder.container == "backup");
+        assert_eq!(judged(&only).state, crate::model::VolumeState::Idle);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! period. Everything short of that is `unknown`.
 
 use crate::model::{
-    DiskType, OrphanReason, Presence, RoleOwners, SourceKind, Timestamp, Volume, VolumeKind,
+    DiskType, OrphanReason, Presence, RoleOwners, Sees, SourceKind, Timestamp, Volume, VolumeKind,
     VolumeState, VolumeView, Witness,
 };
 
@@ -44,13 +44,19 @@ pub fn judge(
             },
         );
     }
-    if let Some(first) = volume.holders.first() {
+    let users = || volume.holders.iter().filter(|holder| holder.uses());
+    if let Some(first) = users().min_by_key(|holder| holder.sees) {
         let name = if first.task.is_empty() { &first.executor } else { &first.task };
-        let reason = match volume.holders.len() {
+        let mut reason = match users().count() {
             1 if name.is_empty() => format!("used by container {}", first.container),
             1 => format!("used by {name}"),
             more => format!("used by {name} and {} more", more - 1),
         };
+        match first.sees {
+            Sees::Whole => {}
+            Sees::Part => reason.push_str(", into which a directory below it is mounted"),
+            Sees::Within => reason.push_str(", into which a directory above it is mounted"),
+        }
         return verdict(VolumeState::InUse, reason);
     }
     if let Some(mount) = volume
@@ -272,6 +278,7 @@ mod tests {
             container: "c".into(),
             container_path: "data".into(),
             read_only: false,
+            sees: Default::default(),
         }
     }
 

@@ -13,6 +13,8 @@ pub struct EngineVolume {
     pub references: Vec<String>,
     /// Those of its labels that the configuration asks for, sorted.
     pub labels: Vec<(String, String)>,
+    /// Of a container's log: bytes after which the engine throws the oldest away; absent: never.
+    pub log_limit_bytes: Option<u64>,
 }
 
 /// What the engine says of a container.

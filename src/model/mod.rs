@@ -52,8 +52,8 @@ pub use sandbox::{
 };
 pub use snapshot::{CollectorRun, GcView, SandboxView, Snapshot, VolumeView};
 pub use volume::{
-    Claims, Enforcement, Holder, MountUse, OrphanReason, Presence, Volume, VolumeKey, VolumeKind,
-    VolumeState, Witness,
+    Claims, Enforcement, Holder, MountUse, OrphanReason, Presence, Sees, Volume, VolumeKey,
+    VolumeKind, VolumeState, Witness,
 };
 
 /// Seconds since the Unix epoch, with a fraction. The unit of every `*_timestamp_seconds` metric.

@@ -17,7 +17,7 @@ pub struct VolumeKey {
     /// agent's resources; empty for a MOUNT disk that holds data but no volume.
     pub volume: String,
     /// `ROOT`, or the root of the PATH or MOUNT disk, or the kind (`HOST_PATH`, `DOCKER`, `CSI`,
-    /// `DIRECTORY`, `TMPFS`) of data outside the agent's resources.
+    /// `DIRECTORY`, `TMPFS`, `LOG`) of data outside the agent's resources.
     pub disk: String,
 }
 
@@ -39,6 +39,8 @@ pub enum VolumeKind {
     Directory,
     /// Memory mounted into a Docker container.
     Tmpfs,
+    /// Output of a Docker container, which the engine keeps in files.
+    ContainerLog,
 }
 
 impl VolumeKind {
@@ -52,6 +54,7 @@ impl VolumeKind {
             Self::Csi => "csi",
             Self::Directory => "directory",
             Self::Tmpfs => "tmpfs",
+            Self::ContainerLog => "container_log",
         }
     }
 }
@@ -119,6 +122,40 @@ pub struct Holder {
     pub container_path: String,
     /// Mounted read-only in this container.
     pub read_only: bool,
+    /// How much of it the container sees.
+    pub sees: Sees,
+}
+
+/// How much of a volume a container sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sees {
+    /// The volume itself is mounted into it.
+    #[default]
+    Whole,
+    /// A directory below it is.
+    Part,
+    /// A directory above it is: with much else the volume lies at the path given.
+    Within,
+}
+
+impl Sees {
+    /// As the API writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Part => "part",
+            Self::Within => "within",
+        }
+    }
+}
+
+impl Holder {
+    /// It uses the volume. Whoever may only read a directory far above it (a backup, a monitor)
+    /// sees it, and that is all.
+    pub fn uses(&self) -> bool {
+        !(self.sees == Sees::Within && self.read_only)
+    }
 }
 
 /// A place where a volume is mounted in the host's mount table, apart from its own disk's mount.

@@ -54,7 +54,7 @@ impl Place {
         open(path, 0o700);
     }
 
-    fn log(&self, name: &str) -> String {
+    pub fn log(&self, name: &str) -> String {
         std::fs::read_to_string(self.run(&format!("{name}.log"))).unwrap_or_default()
     }
 
@@ -183,33 +183,50 @@ impl Galera {
     pub fn start(&self, place: &Place, peer: Option<&Galera>) -> Server {
         let data = place.data(self.name);
         place.make(&data, "mysql");
+        let mut command = as_user("mysql", "mariadbd");
+        command.args(self.arguments(place, &data, peer));
+        place.start(self.name, &mut command).wait(place, || self.synced(place))
+    }
+
+    /// It has all that the cluster has.
+    pub fn synced(&self, place: &Place) -> bool {
+        let status = "SHOW STATUS LIKE 'wsrep_local_state_comment'";
+        self.try_ask(place, status).is_some_and(|state| state.contains("Synced"))
+    }
+
+    /// What `mariadbd` is told, so that its data lies in `data`.
+    pub fn arguments(&self, place: &Place, data: &Path, peer: Option<&Galera>) -> Vec<String> {
         let cluster = peer.map_or(String::new(), |peer| format!("127.0.0.1:{}", peer.replication));
         let Self { name, sql, replication, increments, transfer } = self;
-        let mut command = as_user("mysql", "mariadbd");
-        command
-            .arg("--no-defaults")
-            .arg(format!("--datadir={}", data.display()))
-            .arg(format!("--socket={}", self.socket(place).display()))
-            .arg(format!("--pid-file={}", place.run(&format!("{name}.pid")).display()))
-            .args(["--bind-address=127.0.0.1", &format!("--port={sql}")])
-            .args(["--innodb-log-file-size=8M", "--innodb-buffer-pool-size=32M"])
-            .args(["--innodb-flush-log-at-trx-commit=0", "--binlog-format=ROW"])
-            .args(["--innodb-autoinc-lock-mode=2", "--wsrep-on=ON", "--wsrep-sst-method=rsync"])
-            .arg("--wsrep-provider=/usr/lib/galera/libgalera_smm.so")
-            .arg("--wsrep-cluster-name=plimsoll")
-            .arg(format!("--wsrep-cluster-address=gcomm://{cluster}"))
-            .arg(format!("--wsrep-node-name={name}"))
-            .arg(format!("--wsrep-node-address=127.0.0.1:{replication}"))
-            .arg(format!("--wsrep-sst-receive-address=127.0.0.1:{transfer}"))
-            .arg(format!(
+        let plain = [
+            "--no-defaults",
+            "--bind-address=127.0.0.1",
+            "--innodb-log-file-size=8M",
+            "--innodb-buffer-pool-size=32M",
+            "--innodb-flush-log-at-trx-commit=0",
+            "--binlog-format=ROW",
+            "--innodb-autoinc-lock-mode=2",
+            "--wsrep-on=ON",
+            "--wsrep-sst-method=rsync",
+            "--wsrep-provider=/usr/lib/galera/libgalera_smm.so",
+            "--wsrep-cluster-name=plimsoll",
+        ];
+        let own = [
+            format!("--datadir={}", data.display()),
+            format!("--socket={}", self.socket(place).display()),
+            format!("--pid-file={}", place.run(&format!("{name}.pid")).display()),
+            format!("--port={sql}"),
+            format!("--wsrep-cluster-address=gcomm://{cluster}"),
+            format!("--wsrep-node-name={name}"),
+            format!("--wsrep-node-address=127.0.0.1:{replication}"),
+            format!("--wsrep-sst-receive-address=127.0.0.1:{transfer}"),
+            format!(
                 "--wsrep-provider-options=base_host=127.0.0.1;base_port={replication};\
                  gmcast.listen_addr=tcp://127.0.0.1:{replication};\
                  ist.recv_addr=127.0.0.1:{increments};gcache.size=8M"
-            ));
-        place.start(name, &mut command).wait(place, || {
-            let status = "SHOW STATUS LIKE 'wsrep_local_state_comment'";
-            self.try_ask(place, status).is_some_and(|state| state.contains("Synced"))
-        })
+            ),
+        ];
+        plain.map(str::to_owned).into_iter().chain(own).collect()
     }
 
     fn client(&self, place: &Place, query: &str) -> Command {

@@ -5,6 +5,7 @@ pub mod changes;
 pub mod daemon;
 pub mod denied;
 pub mod du;
+pub mod engine;
 pub mod hungfs;
 pub mod mmap;
 pub mod mounts;

@@ -46,3 +46,26 @@ impl Drop for Process {
         let _ = self.0.wait();
     }
 }
+
+/// Whether this test goes on elsewhere: where even root may not look into every process (a machine
+/// within a machine), it runs again among its own processes only.
+pub fn runs_among_its_own(test: &str) -> bool {
+    let denied = |entry: std::fs::DirEntry| {
+        std::fs::read_link(entry.path().join("root"))
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    };
+    let processes = std::fs::read_dir("/proc").expect("read").filter_map(Result::ok);
+    let numbered =
+        |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().parse::<u32>().is_ok();
+    if !processes.filter(numbered).any(denied) {
+        return false;
+    }
+    let status = Command::new("unshare")
+        .args(["--pid", "--fork", "--mount-proc", "--kill-child"])
+        .arg(std::env::current_exe().expect("itself"))
+        .args(["--exact", test, "--nocapture"])
+        .status()
+        .expect("unshare(1) is installed");
+    assert!(status.success(), "among its own processes");
+    true
+}

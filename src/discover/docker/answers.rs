@@ -138,10 +138,13 @@ pub struct Mount {
 pub struct Inspected {
     /// Its process.
     pub state: State,
+    /// File its output is written to; empty with log drivers that keep none.
+    #[serde(default, deserialize_with = "empty")]
+    pub log_path: PathBuf,
     /// How it was asked for.
     #[serde(default, deserialize_with = "empty")]
     pub host_config: HostConfig,
-    /// Where its filesystem lies.
+    /// Where its filesystem lies; absent with containerd's store, which tells no path.
     #[serde(default, deserialize_with = "empty")]
     pub graph_driver: GraphDriver,
 }
@@ -159,6 +162,9 @@ pub struct State {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct HostConfig {
+    /// `--log-driver` and `--log-opt`, else the engine's default.
+    #[serde(default, deserialize_with = "empty")]
+    pub log_config: LogConfig,
     /// `--storage-opt`.
     #[serde(default, deserialize_with = "empty")]
     pub storage_opt: Words,
@@ -168,6 +174,18 @@ pub struct HostConfig {
     /// `--mount`.
     #[serde(default, deserialize_with = "empty")]
     pub mounts: Vec<MountSpec>,
+}
+
+/// What becomes of a container's output.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct LogConfig {
+    /// `json-file`, `local`, `journald`, …
+    #[serde(rename = "Type", default)]
+    pub driver: String,
+    /// Options of the driver: may hold secrets.
+    #[serde(default, deserialize_with = "empty")]
+    pub config: Words,
 }
 
 /// One `--mount`.

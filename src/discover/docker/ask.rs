@@ -5,19 +5,22 @@
 //! happened to it.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::task::JoinSet;
 
-use super::answers::{Container, Info, Inspected, Mount, Version, Volume, Volumes, Words};
+use super::answers::{
+    Container, Info, Inspected, LogConfig, Mount, Version, Volume, Volumes, Words,
+};
 use super::client::Client;
 use super::error::{EngineError, Failure};
 use super::facts::{
-    ContainerFacts, Details, Engine, MountFacts, MountSource, VolumeFacts, is_chosen_name,
+    ContainerFacts, Details, Engine, Log, MountFacts, MountSource, VolumeFacts, is_chosen_name,
 };
-use super::{options, process};
+use super::{data_root, options, process};
 
 /// API spoken where the engine can: every field read here is in it.
 const OURS: (u32, u32) = (1, 44);
@@ -110,7 +113,8 @@ pub fn read_lists(
         .collect();
     if let Some(first) = containers.first_mut() {
         let inspected = serde_json::from_slice(inspected)?;
-        first.details = Some(Arc::new(details(inspected, &first.state, procfs)));
+        let root = Path::new(super::data_root::DEFAULT);
+        first.details = Some(Arc::new(details(inspected, first, root, procfs)));
     }
     Ok((volumes.volumes.into_iter().map(|volume| of_volume(volume, labels)).collect(), containers))
 }
@@ -242,7 +246,8 @@ async fn inspect(
         let container = &mut containers[index];
         match looked {
             Ok(inspected) => {
-                container.details = Some(Arc::new(details(inspected, &container.state, procfs)));
+                let found = details(inspected, container, &engine.root, procfs);
+                container.details = Some(Arc::new(found));
                 left -= 1;
             }
             // Removed since it was listed.
@@ -259,7 +264,12 @@ fn is_fresh(details: &Details, container: &ContainerFacts, procfs: &Path) -> boo
     details.state == container.state && (alive || container.running != Some(true))
 }
 
-fn details(inspected: Inspected, state: &str, procfs: &Path) -> Details {
+fn details(
+    inspected: Inspected,
+    container: &ContainerFacts,
+    root: &Path,
+    procfs: &Path,
+) -> Details {
     let pid = Some(inspected.state.pid).filter(|pid| *pid > 0);
     let config = inspected.host_config;
     let mut tmpfs: Vec<(String, Option<u64>)> =
@@ -269,13 +279,34 @@ fn details(inspected: Inspected, state: &str, procfs: &Path) -> Details {
     }));
     let paths = inspected.graph_driver.data;
     let upper = paths.get("UpperDir").map(PathBuf::from).filter(|path| path.is_absolute());
+    let process = pid.and_then(|pid| Some((pid, process::began(procfs, pid)?)));
+    // Where the engine does not say, the container's own mount table may.
+    let upper = upper.or_else(|| data_root::upper_of(procfs, process?.0, root));
+    let log = log(&container.id, &inspected.log_path, &config.log_config, root);
     Details {
-        state: state.to_owned(),
-        process: pid.and_then(|pid| Some((pid, process::began(procfs, pid)?))),
+        state: container.state.clone(),
+        process,
+        log,
         upper,
         size: config.storage_opt.get("size").and_then(|text| options::size(text)),
         tmpfs,
     }
+}
+
+/// The directory that the engine keeps a container's output in. One that somebody chose for many
+/// (`--log-opt path=` of Podman) is not the container's.
+fn log(id: &str, file: &Path, config: &LogConfig, root: &Path) -> Option<Log> {
+    let directory = match config.driver.as_str() {
+        // It names no file.
+        "local" => root.join("containers").join(id),
+        _ => file.parent()?.to_owned(),
+    };
+    let own = directory.starts_with(root) && directory.iter().any(|part| part == OsStr::new(id));
+    own.then(|| Log {
+        directory,
+        driver: shortened(&config.driver),
+        limit: options::log_limit(&config.driver, &config.config),
+    })
 }
 
 #[cfg(test)]

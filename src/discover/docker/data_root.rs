@@ -20,6 +20,9 @@ use super::options::{self, Meaning};
 /// Where Docker keeps its data unless told otherwise.
 pub const DEFAULT: &str = "/var/lib/docker";
 
+/// Name of a directory of containerd's, with the snapshotter's after it.
+const SNAPSHOTTER: &str = "io.containerd.snapshotter.v1.";
+
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Found {
@@ -185,6 +188,26 @@ pub fn overlays(root: &Path, mounts: &MountTable) -> BTreeMap<String, PathBuf> {
         }
     }
     found
+}
+
+/// Writable layer by the mount table of a container's first process: where the engine tells no path
+/// and mounts the container's filesystem out of the host's sight.
+///
+/// Only what an engine makes is believed: a container with privileges of its own may have another
+/// overlay as its root, whose paths mean nothing here.
+pub fn upper_of(procfs: &Path, pid: u32, root: &Path) -> Option<PathBuf> {
+    let text = std::fs::read(procfs.join(pid.to_string()).join("mountinfo")).ok()?;
+    let table = MountTable::parse(&text);
+    let entry = table.at(Path::new("/")).filter(|entry| entry.fstype == "overlay")?;
+    let path = upper(&entry.super_options)?;
+    let parts: Vec<&OsStr> = path.iter().collect();
+    let snapshot = matches!(parts[..], [.., store, snapshots, number, fs]
+        if store.to_string_lossy().starts_with(SNAPSHOTTER)
+            && snapshots == "snapshots"
+            && number.to_string_lossy().bytes().all(|byte| byte.is_ascii_digit())
+            && fs == "fs");
+    let plain = !path.components().any(|part| part == std::path::Component::ParentDir);
+    (plain && (snapshot || path.starts_with(root))).then_some(path)
 }
 
 /// `upperdir=` of an overlay's options; the kernel writes a comma in it as `\,`.

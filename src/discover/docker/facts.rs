@@ -70,8 +70,21 @@ pub struct Details {
     pub upper: Option<PathBuf>,
     /// Bytes the writable layer may hold.
     pub size: Option<u64>,
+    /// Where its output is kept; absent where the engine keeps none in files.
+    pub log: Option<Log>,
     /// Memory mounted into it: path in the container, and bytes it may hold.
     pub tmpfs: Vec<(String, Option<u64>)>,
+}
+
+/// A container's output in files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// The directory it has for itself.
+    pub directory: PathBuf,
+    /// Log driver.
+    pub driver: String,
+    /// Bytes after which the oldest is thrown away; absent: never.
+    pub limit: Option<u64>,
 }
 
 /// A mount of a container.

@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::text;
 
-use super::facts::{ContainerFacts, MountFacts, MountSource, VolumeFacts};
+use super::facts::{ContainerFacts, Log, MountFacts, MountSource, VolumeFacts};
 use super::options::without_credentials;
 use super::places::{self, Place, Places};
 
@@ -19,6 +19,7 @@ use super::places::{self, Place, Places};
 const DOCKER: &str = "DOCKER";
 const HOST_PATH: &str = "HOST_PATH";
 const TMPFS: &str = "TMPFS";
+const LOG: &str = "LOG";
 
 /// All that is known of an engine's data in one round.
 pub struct Known<'a> {
@@ -52,6 +53,7 @@ pub fn build(known: &Known<'_>, guard: &Guard, roots: &Roots) -> Round {
         })
         .collect();
     paths.extend(uppers.iter().flatten().cloned());
+    paths.extend(known.containers.iter().filter_map(|one| Some(log_of(one)?.directory.clone())));
     let places = places::look(paths, known.mounts, guard, roots);
 
     let mut builder = Builder { known, places: &places, round: Round::default() };
@@ -61,6 +63,7 @@ pub fn build(known: &Known<'_>, guard: &Guard, roots: &Roots) -> Round {
     }
     for (container, upper) in known.containers.iter().zip(uppers) {
         builder.tmpfs(container);
+        builder.log(container);
         let sandbox = builder.sandbox(container, upper);
         builder.round.sandboxes.push(sandbox);
     }
@@ -170,6 +173,7 @@ impl Builder<'_> {
                 anonymous: facts.anonymous,
                 references,
                 labels: facts.labels.clone(),
+                log_limit_bytes: None,
             }),
             // The place where a remote volume or memory would be mounted tells nothing of it.
             created: place.created.filter(|_| !facts.meaning.tmpfs && mounted.is_none()),
@@ -236,6 +240,39 @@ impl Builder<'_> {
             };
             self.round.volumes.push(volume);
         }
+    }
+
+    /// What a container wrote to its standard output, and the few files the engine keeps beside it.
+    /// It goes when the container is removed.
+    fn log(&mut self, container: &ContainerFacts) {
+        let Some(log) = log_of(container) else { return };
+        let place = self.place(Some(&log.directory));
+        let mount = MountFacts {
+            source: MountSource::Path(PathBuf::new()),
+            destination: String::new(),
+            read_only: false,
+        };
+        let stopped = container.running == Some(false);
+        let volume = Volume {
+            key: key(display_name(container).to_owned(), LOG),
+            kind: VolumeKind::ContainerLog,
+            driver: Some(log.driver.clone()),
+            claims: Claims { api: self.claims(), checkpoint: Witness::Silent },
+            holders: self.holders(&vec![(container, &mount)]),
+            created: place.created,
+            engine: Some(EngineVolume {
+                program: self.known.program,
+                references: stopped
+                    .then(|| display_name(container).to_owned())
+                    .into_iter()
+                    .collect(),
+                labels: container.labels.clone(),
+                log_limit_bytes: log.limit,
+                ..EngineVolume::default()
+            }),
+            ..blank(Some(log.directory.clone()), place.presence)
+        };
+        self.push(volume, place);
     }
 
     fn sandbox(&self, container: &ContainerFacts, upper: Option<PathBuf>) -> Sandbox {
@@ -310,6 +347,10 @@ impl Builder<'_> {
     }
 }
 
+fn log_of(container: &ContainerFacts) -> Option<&Log> {
+    container.details.as_ref()?.log.as_ref()
+}
+
 fn display_name(container: &ContainerFacts) -> &str {
     if container.name.is_empty() { &container.id } else { &container.name }
 }
@@ -323,6 +364,7 @@ fn holder(container: &ContainerFacts, mount: &MountFacts) -> Holder {
         container: container.id.clone(),
         container_path: mount.destination.clone(),
         read_only: mount.read_only,
+        sees: Default::default(),
     }
 }
 

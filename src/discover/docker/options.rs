@@ -75,6 +75,23 @@ pub fn tmpfs_size(options: &str) -> Option<u64> {
     options.split(',').find_map(|option| size(option.trim().strip_prefix("size=")?))
 }
 
+/// Bytes after which the oldest of a container's log is thrown away. Absent: it is kept for ever.
+///
+/// Source: moby `daemon/logger/jsonfilelog` and `daemon/logger/local`.
+pub fn log_limit(driver: &str, options: &Words) -> Option<u64> {
+    let (bytes, files) = match driver {
+        "local" => (Some(20 << 20), 5),
+        _ => (None, 1),
+    };
+    let option = |name: &str| options.get(name).map(|text| text.trim());
+    let bytes = match option("max-size") {
+        Some(text) => size(text),
+        None => bytes,
+    };
+    let files = option("max-file").and_then(|text| text.parse::<u64>().ok()).unwrap_or(files);
+    bytes.map(|bytes| bytes.saturating_mul(files.max(1)))
+}
+
 /// Bytes as people and the kernel write them: `64m`, `1.5GiB`, `4096`; units are powers of 1024.
 /// Source: docker/go-units `RAMInBytes`.
 pub fn size(text: &str) -> Option<u64> {
@@ -101,6 +118,17 @@ mod tests {
 
     fn options(pairs: &[(&str, &str)]) -> Words {
         pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_log_is_bounded_where_it_is_rotated() {
+        let of = |driver, pairs: &[(&str, &str)]| log_limit(driver, &options(pairs));
+        assert_eq!(of("json-file", &[]), None);
+        assert_eq!(of("json-file", &[("max-file", "3")]), None, "without a size nothing rotates");
+        assert_eq!(of("json-file", &[("max-size", "10m"), ("max-file", "3")]), Some(30 << 20));
+        assert_eq!(of("json-file", &[("max-size", "-1")]), None);
+        assert_eq!(of("local", &[]), Some(100 << 20));
+        assert_eq!(of("local", &[("max-size", "1m"), ("max-file", "none")]), Some(5 << 20));
     }
 
     #[test]

@@ -90,6 +90,7 @@ fn held_by(sandbox: &Sandbox, holder: &Holder) -> Holder {
         container: sandbox.key.container.clone(),
         container_path: holder.container_path.clone(),
         read_only: holder.read_only,
+        sees: holder.sees,
     }
 }
 

@@ -10,7 +10,7 @@ const PER_VOLUME: &str = "one per volume";
 families! {
     "Volumes",
     "A volume is a directory or filesystem that outlives a task. The label `disk` is `ROOT`, the root of a \
-     PATH or MOUNT disk, or the kind (`HOST_PATH`, `DOCKER`, `CSI`, `TMPFS`) of data outside the agent's resources.";
+     PATH or MOUNT disk, or the kind (`HOST_PATH`, `DOCKER`, `CSI`, `TMPFS`, `LOG`) of data outside the agent's resources.";
 
     USED_BYTES = Gauge "plimsoll_volume_used_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,
         "Bytes allocated to the volume, as du -s counts them (a MOUNT disk: as df does). Measured on \
@@ -26,6 +26,9 @@ families! {
     FILES = Gauge "plimsoll_volume_files", None, IDENTITY, [], PER_VOLUME,
         "Inodes in the volume, its own directory included. Measured on Plimsoll's own schedule; see \
          plimsoll_volume_measured_timestamp_seconds.";
+    LOG_LIMIT_BYTES = Gauge "plimsoll_volume_log_limit_bytes", Some("bytes"), IDENTITY, [], "one per log of a Docker container that is rotated",
+        "Bytes after which the engine throws away the oldest of a container's log (max-size times max-file). No \
+         series for a log that is kept for ever, nor for anything that is no log.";
     KERNEL_LIMIT_BYTES = Gauge "plimsoll_volume_kernel_limit_bytes", Some("bytes"), IDENTITY, [], PER_VOLUME,
         "Bytes past which the kernel itself refuses writes: the hard limit of the volume's project quota, by \
          the kernel's own record. Needs CAP_SYS_ADMIN; no series without such a limit.";

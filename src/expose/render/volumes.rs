@@ -4,7 +4,7 @@ use super::bound::{Filesystems, Folded, Plan};
 use crate::expose::catalogue::volume::{
     APPARENT_BYTES, AVAILABLE_BYTES, CREATED, ERROR_BOUND_BYTES, FILES, FULL_AT, GROWTH,
     HOLDER_INFO, HOLDERS, INFO, KERNEL_LIMIT_BYTES, KERNEL_LIMIT_FILES, LABEL_INFO, LAST_USED,
-    MEASURE_FAILED, MEASURED, MOUNTS, NEWEST_CHANGE, OPEN_FILES, OVER_QUOTA_BYTES,
+    LOG_LIMIT_BYTES, MEASURE_FAILED, MEASURED, MOUNTS, NEWEST_CHANGE, OPEN_FILES, OVER_QUOTA_BYTES,
     OVER_QUOTA_SINCE, PEAK_BYTES, QUOTA_BYTES, QUOTA_FULL_AT, STATE, UNUSED_AFTER, UNUSED_SINCE,
     USED_BYTES,
 };
@@ -68,6 +68,13 @@ pub(super) fn write(encoder: &mut Encoder, snapshot: &Snapshot, plan: &Plan<'_>)
         }
     }
     other(encoder, folded, |sum| sum.files);
+    encoder.family(&LOG_LIMIT_BYTES);
+    for (labels, view) in each() {
+        let limit = view.volume.engine.as_ref().and_then(|engine| engine.log_limit_bytes);
+        if let Some(limit) = limit {
+            encoder.u64(labels, limit);
+        }
+    }
     encoder.family(&KERNEL_LIMIT_BYTES);
     for (labels, view) in each() {
         let limit = view.measured.kernel_limit.filter(|limit| limit.enforced);

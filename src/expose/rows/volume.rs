@@ -22,7 +22,8 @@ pub struct VolumeRow<'a> {
     pub disk: &'a str,
     /// `ROOT`, `PATH`, `MOUNT`, `BLOCK`, `RAW`, `EXTERNAL`.
     pub disk_type: &'static str,
-    /// `persistent`, `disk`, `host_path`, `docker_volume`, `csi`, `directory`, `tmpfs`.
+    /// `persistent`, `disk`, `host_path`, `docker_volume`, `csi`, `directory`, `tmpfs`,
+    /// `container_log`.
     pub kind: &'static str,
     /// Where its data lies on the host; bytes that are not UTF-8 as `\xNN`.
     pub path: Option<Cow<'a, str>>,
@@ -68,6 +69,8 @@ pub struct VolumeRow<'a> {
     pub anonymous: Option<bool>,
     /// Labels that the configuration asks for.
     pub labels: BTreeMap<&'a str, &'a str>,
+    /// Of a container's log: bytes after which the oldest is thrown away.
+    pub log_limit_bytes: Option<u64>,
     /// What happens past the quota.
     pub enforcement: &'static str,
     /// How used bytes were obtained.
@@ -121,6 +124,9 @@ pub struct HolderRow<'a> {
     pub container_path: &'a str,
     /// Mounted read-only there.
     pub read_only: bool,
+    /// `whole`: the volume itself is mounted there; `part`: a directory below it; `within`: one
+    /// above it.
+    pub sees: &'static str,
 }
 
 impl<'a> From<&'a Holder> for HolderRow<'a> {
@@ -133,6 +139,7 @@ impl<'a> From<&'a Holder> for HolderRow<'a> {
             container: &holder.container,
             container_path: &holder.container_path,
             read_only: holder.read_only,
+            sees: holder.sees.as_str(),
         }
     }
 }
@@ -183,6 +190,7 @@ impl<'a> VolumeRow<'a> {
         "remote",
         "anonymous",
         "labels",
+        "log_limit_bytes",
         "enforcement",
         "method",
         "filesystem",
@@ -237,6 +245,7 @@ impl<'a> VolumeRow<'a> {
             remote: volume.remote.as_deref(),
             anonymous: volume.engine.as_ref().map(|engine| engine.anonymous),
             labels: labels(volume.engine.as_ref().map(|engine| &engine.labels[..])),
+            log_limit_bytes: volume.engine.as_ref().and_then(|engine| engine.log_limit_bytes),
             enforcement: view.enforcement.as_str(),
             method: sample.map(|sample| sample.method.as_str()),
             filesystem: view.filesystem.as_deref().map(display),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::conditions;
-use crate::model::{ClockStep, Finding, SubjectKind, Timestamp};
+use crate::model::{ClockStep, Finding, Measured, SubjectKind, Timestamp, VolumeState, VolumeView};
 
 use super::{Candidate, Facts, Strength, candidates, given_way, in_order, subjects};
 
@@ -138,17 +138,21 @@ impl FindingMemory {
     }
 }
 
-/// Identity labels of the volumes and sandboxes that no attempt has measured yet.
+/// Identity labels of the volumes and sandboxes that no attempt has measured yet, and of the
+/// directories of which nobody has looked up yet who uses them.
 fn unmeasured(facts: &Facts<'_>) -> BTreeSet<(SubjectKind, Vec<String>)> {
     let volumes = facts.snapshot.volumes.iter();
-    let volumes = volumes.map(|view| (subjects::of_volume(view), &view.measured));
+    let new = |measured: &Measured| measured.sample.is_none() && measured.failure.is_none();
+    let volumes =
+        volumes.filter(|view| new(&view.measured) || not_looked_up(view)).map(subjects::of_volume);
     let sandboxes = facts.snapshot.sandboxes.iter();
-    let sandboxes = sandboxes.map(|view| (subjects::of_sandbox(view), &view.measured));
-    volumes
-        .chain(sandboxes)
-        .filter(|(_, measured)| measured.sample.is_none() && measured.failure.is_none())
-        .map(|(subject, _)| (subject.kind, subject.values))
-        .collect()
+    let sandboxes = sandboxes.filter(|view| new(&view.measured)).map(subjects::of_sandbox);
+    volumes.chain(sandboxes).map(|subject| (subject.kind, subject.values)).collect()
+}
+
+fn not_looked_up(view: &VolumeView) -> bool {
+    let directory = view.volume.unused_after.is_some();
+    directory && view.state == VolumeState::Unknown && view.open_files.is_none()
 }
 
 /// Whether it is too early to say of an earlier run's condition that it is over. After a restart

@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ClockStep, History, Peak, QuotaChange, Timestamp, Volume};
+use crate::model::{ClockStep, History, Holder, Peak, QuotaChange, Timestamp, Volume};
 
 /// How long a vanished subject is remembered, in seconds.
 const KEEP_GONE: f64 = 86_400.0;
@@ -65,7 +65,7 @@ impl Record {
     /// `unseen`: nobody can say since when nothing claims it, so its own age decides.
     pub fn claims(&mut self, volume: &Volume, now: Timestamp, unseen: bool) {
         let history = &mut self.history;
-        let used = !volume.holders.is_empty();
+        let used = volume.holders.iter().any(Holder::uses);
         if used {
             history.last_used = Some(now);
         }

@@ -58,6 +58,7 @@ fn holder() -> Holder {
         container: "c".into(),
         container_path: "data".into(),
         read_only: false,
+        sees: Default::default(),
     }
 }
 

@@ -253,6 +253,7 @@ pub(super) fn holder(framework: &str, task: &str, container_path: &str) -> Holde
         container: format!("c-{task}"),
         container_path: container_path.into(),
         read_only: false,
+        sees: Default::default(),
     }
 }
 

@@ -177,6 +177,7 @@ fn holder(
         container: container.to_string(),
         container_path: volume.mount.container_path.clone(),
         read_only: volume.mount.read_only,
+        sees: Default::default(),
     }
 }
 

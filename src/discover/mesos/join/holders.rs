@@ -97,6 +97,7 @@ pub(super) fn add_mount_witnesses(
                 container: run.container,
                 container_path: run.below.display().to_string(),
                 read_only: false,
+                sees: Default::default(),
             });
         }
         volume.holders.append(&mut found);
@@ -131,6 +132,7 @@ fn holder(
         container: container.to_string(),
         container_path: spec.map(|spec| spec.container_path.clone()).unwrap_or_default(),
         read_only: spec.is_some_and(|spec| spec.read_only),
+        sees: Default::default(),
     }
 }
 

@@ -66,6 +66,7 @@ fn holder(executor: &str, container: &str) -> Holder {
         container: container.into(),
         container_path: "data".into(),
         read_only: false,
+        sees: Default::default(),
     }
 }
 

@@ -98,6 +98,10 @@ fn a_real_engines_data_is_found_measured_and_judged_whatever_becomes_of_the_engi
         "run",
         "--network",
         "none",
+        "--log-opt",
+        "max-size=2m",
+        "--log-opt",
+        "max-file=2",
         "--name",
         "done",
         "-v",
@@ -154,6 +158,39 @@ fn a_real_engines_data_is_found_measured_and_judged_whatever_becomes_of_the_engi
     let tmpfs = volume(&daemon, "writer:/t").expect("the tmpfs");
     assert_eq!(tmpfs["quota_bytes"].as_u64(), Some(1 << 20));
     assert_eq!(tmpfs["enforcement"], "filesystem");
+    // Another user's process may be out of sight in a container around this test.
+    let first = Path::new("/proc").join(inspect("{{.State.Pid}}", "writer")).join("root");
+    if std::fs::read_dir(first).is_ok() {
+        let used = daemon.wait_for("the memory's use", Duration::from_secs(30), |daemon| {
+            volume(daemon, "writer:/t")?["used_bytes"].as_u64()
+        });
+        assert_eq!(used, 64 << 10);
+        let told = "busybox dd if=/dev/zero of=/t/g bs=1024 count=128";
+        engine.docker(&["exec", "writer", "/bin/sh", "-c", told]);
+        daemon.wait_for("its growth", Duration::from_secs(30), |daemon| {
+            (volume(daemon, "writer:/t")?["used_bytes"] == 192 << 10).then_some(())
+        });
+    } else {
+        eprintln!("SKIPPED: containers cannot be looked into here");
+        assert!(tmpfs["used_bytes"].is_null(), "{tmpfs}");
+    }
+
+    // What a container prints is kept by the engine, in a directory beside its layer.
+    let log = |name: &str| row(&daemon, "/api/v1/volumes", "volume", name).expect("its log");
+    let output = "busybox dd if=/dev/zero bs=1024 count=200 | busybox tr '\\0' 'x' >/proc/1/fd/1";
+    engine.docker(&["exec", "writer", "/bin/sh", "-c", output]);
+    let directory = engine.root().join("containers").join(id("writer"));
+    daemon.wait_for("the log grows", Duration::from_secs(30), |daemon| {
+        let row = volume(daemon, "writer")?;
+        let used = row["used_bytes"].as_u64()?;
+        (used > 200 << 10 && used == used_bytes(&directory)).then_some(())
+    });
+    let told = log("writer");
+    assert_eq!((&told["disk"], &told["kind"]), (&"LOG".into(), &"container_log".into()));
+    assert_eq!((&told["state"], &told["log_limit_bytes"]), (&"in_use".into(), &Value::Null));
+    assert_eq!((path(&told), &told["driver"]), (directory, &"json-file".into()));
+    let told = log("done");
+    assert_eq!((&told["state"], &told["log_limit_bytes"]), (&"idle".into(), &(4 << 20).into()));
     let mounts = |name: &str| {
         inspect("{{range .Mounts}}{{if eq .Type \"volume\"}}{{.Name}} {{end}}{{end}}", name)
     };

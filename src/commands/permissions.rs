@@ -33,7 +33,7 @@ impl Feature {
 
 /// Every feature that needs a capability. Sources: `capabilities(7)`, `quotactl(2)`,
 /// `fanotify_init(2)`, `proc_pid_fd(5)`, `ioctl_xfs_fssetxattr(2)`.
-pub const FEATURES: [Feature; 6] = [
+pub const FEATURES: [Feature; 7] = [
     Feature {
         name: "trees of other users",
         key: None,
@@ -59,6 +59,14 @@ pub const FEATURES: [Feature; 6] = [
         why: "to see which files other users' processes hold open (`/proc/PID/fd`, `maps`)",
         lost: "it is not known who still uses data that nobody claims, nor who uses a configured \
                directory",
+        drop_in: Some("open-files.conf"),
+    },
+    Feature {
+        name: "memory of containers",
+        key: None,
+        needs: &[Capability::SysPtrace],
+        why: "to see how full the `tmpfs` mounts of other users' containers are (`/proc/PID/root`)",
+        lost: "those have their limit and their holder, but no bytes",
         drop_in: Some("open-files.conf"),
     },
     Feature {

@@ -5,4 +5,5 @@ pub mod io;
 pub mod network;
 pub mod open_files;
 pub mod targets;
+pub mod tmpfs;
 pub mod usage;

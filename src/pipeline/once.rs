@@ -15,8 +15,8 @@ use crate::judge::findings::{Facts, at_once_since};
 use crate::judge::storage::{self, Below};
 use crate::judge::{Evidence, assemble, open_files};
 use crate::measure::network::{NetworkMeter, NetworkReport};
-use crate::measure::targets;
 use crate::measure::usage::{OnceProgress, measure_once_with, usual_threads};
+use crate::measure::{targets, tmpfs};
 use crate::model::{CollectorRun, Inventory, Measured, RoleOwners, Snapshot, Subject};
 
 use super::filesystems::{Filesystems, Round};
@@ -87,7 +87,13 @@ pub fn snapshot_with(
     let filesystems = Filesystems::default().measure(inventory, &guard, roots);
     let network = network(inventory, &guard, &filesystems);
     let plan = targets::plan(inventory, &guard.table(), roots, config.network.walk);
-    let usage = measure_once_with(&guard, &plan, threads, progress).into_iter().collect();
+    let mut usage: HashMap<Subject, Measured> =
+        measure_once_with(&guard, &plan, threads, progress).into_iter().collect();
+    let places = tmpfs::places(inventory).into_iter();
+    usage.extend(places.map(|place| {
+        let looked = tmpfs::look(&roots.procfs, &place, now);
+        (place.subject, looked)
+    }));
     judge(config, discovered, usage, filesystems, network, |snapshot| {
         let held = match config.orphans.open_files {
             true => Looker::default().look(snapshot, &guard, roots),

@@ -175,9 +175,11 @@ fn what_a_real_engine_answers_becomes_volumes_and_sandboxes() {
             ("HOST_PATH", "/srv/a"),
             ("DOCKER", "358b0d"),
             ("DOCKER", "b66b32"),
+            ("LOG", "done"),
             ("DOCKER", "nfsvol"),
             ("DOCKER", "pgdata"),
             ("DOCKER", "tmpvol"),
+            ("LOG", "writer"),
             ("TMPFS", "writer"),
             ("TMPFS", "writer"),
         ]
@@ -211,6 +213,102 @@ fn what_a_real_engine_answers_becomes_volumes_and_sandboxes() {
     let layer = "overlay2/26ac41e2f70008b0bdc9e410d3ffbf9559bac9aa93e69eaf757d3971308b683c/diff";
     assert_eq!(writer.path, Path::new("/var/lib/docker").join(layer));
     assert_eq!((writer.running, writer.api), (Some(true), Witness::Claims));
+}
+
+#[test]
+fn an_engine_with_containerds_store_tells_no_layer_and_the_mount_tables_do() {
+    const DIR: [&str; 6] = [
+        include_str!("../../../tests/fixtures/docker/29-documented/version.json"),
+        include_str!("../../../tests/fixtures/docker/29-documented/info.json"),
+        include_str!("../../../tests/fixtures/docker/29-documented/volumes.json"),
+        include_str!("../../../tests/fixtures/docker/29-documented/containers.json"),
+        include_str!("../../../tests/fixtures/docker/29-documented/inspect-web.json"),
+        include_str!("../../../tests/fixtures/docker/29-documented/inspect-done.json"),
+    ];
+    let [version, info, volumes, containers, web, done] = DIR;
+    // It refuses every version below 1.44, as all others that are not its own.
+    let answers = [
+        ("/version".to_owned(), version),
+        ("/v1.44/info".to_owned(), info),
+        ("/v1.44/volumes".to_owned(), volumes),
+        ("/v1.44/containers/json?all=1".to_owned(), containers),
+        (format!("/v1.44/containers/{}/json", id_of(web)), web),
+        (format!("/v1.44/containers/{}/json", id_of(done)), done),
+    ];
+    let answers: Answers =
+        answers.into_iter().map(|(path, body)| (path, body.to_owned())).collect();
+    let store = "/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots";
+    let overlay = |at: &str, upper: &str| {
+        format!(
+            "9 1 0:9 / {at} rw - overlay overlay rw,lowerdir={store}/7/fs,upperdir={upper},workdir={store}/8/work\n"
+        )
+    };
+    let root = "1 0 8:0 / / rw - ext4 d rw\n".to_owned();
+    let id = id_of(web);
+    let rootfs = format!("/var/lib/docker/rootfs/overlayfs/{id}");
+    let layer = format!("{store}/8/fs");
+    // Host's table, the container's own, and what is to come of them.
+    for (host, own, expected) in [
+        (root.clone() + &overlay(&rootfs, &layer), root.clone(), layer.as_str()),
+        // Mounted out of the host's sight.
+        (root.clone(), overlay("/", &layer), layer.as_str()),
+        // Nobody tells, or somebody tells what no engine makes: not known, never wrong.
+        (root.clone(), root.clone(), ""),
+        (root.clone(), overlay("/", "/etc"), ""),
+        (root.clone(), overlay("/", &format!("{store}/../../../../etc/fs")), ""),
+        (root.clone(), overlay("/", "/x/io.containerd.snapshotter.v1.overlayfs/y/8/fs"), ""),
+    ] {
+        let engine = Engine::start(answers.clone());
+        let proc = engine.dir.path().join("proc");
+        for (path, text) in [
+            ("self/mountinfo", host.as_str()),
+            ("4242/mountinfo", own.as_str()),
+            ("4242/stat", "4242 (sh) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0 1\n"),
+        ] {
+            let path = proc.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let round = round(&mut engine.source(engine.config()));
+        let report = &round.sources[0];
+        assert_eq!((report.health, &report.errors[..]), (SourceHealth::Ok, &[][..]));
+        assert!(report.target.contains("docker 29.1.3, API 1.44"), "{}", report.target);
+        let layers: Vec<(&str, &Path, bool)> = round
+            .sandboxes
+            .iter()
+            .map(|s| {
+                let known = s.presence != Presence::Unknown;
+                (s.key.executor.as_str(), s.path.as_path(), known)
+            })
+            .collect();
+        // Of one that does not run nothing is mounted.
+        let known = !expected.is_empty();
+        assert_eq!(layers, [("web", Path::new(expected), known), ("done", Path::new(""), false)]);
+        let logs: Vec<(&str, &str, Option<u64>)> = round
+            .volumes
+            .iter()
+            .filter(|volume| volume.key.disk == "LOG")
+            .map(|volume| {
+                let engine = volume.engine.as_ref().unwrap();
+                (
+                    volume.key.volume.as_str(),
+                    volume.driver.as_deref().unwrap(),
+                    engine.log_limit_bytes,
+                )
+            })
+            .collect();
+        assert_eq!(
+            logs,
+            [("web", "json-file", Some(30 << 20)), ("done", "local", Some(100 << 20))]
+        );
+        let pgdata = round.volumes.iter().find(|v| v.key.volume == "pgdata").unwrap();
+        assert_eq!(pgdata.holders[0].executor, "web");
+        let (_, sandboxes) = judged(round, 0.0);
+        let web = sandboxes.iter().find(|(name, _)| name == "web").unwrap();
+        // The layer is not on this machine.
+        let state = if known { SandboxState::Missing } else { SandboxState::Live };
+        assert_eq!(web.1, state);
+    }
 }
 
 #[test]
@@ -266,14 +364,14 @@ fn an_engine_that_stops_answering_proves_nothing() {
     let after = round(&mut source);
     // Whether the memory of a container is still there nobody can say.
     let lasting = |round: &Round| round.volumes.iter().filter(|v| v.key.disk != "TMPFS").count();
-    assert_eq!((after.volumes.len(), lasting(&before)), (6, 6));
+    assert_eq!((after.volumes.len(), lasting(&before)), (8, 8));
     let report = &after.sources[0];
     assert_eq!((report.health, report.errors[0].reason), (SourceHealth::Partial, "missing"));
     assert!(report.errors[0].hint.contains("docker.socket"));
     // The process of the captured container is not here: who holds what is not known.
     let (volumes, sandboxes) = judged(after, 0.0);
     let engine_volumes = volumes.iter().filter(|v| v.volume.engine.is_some());
-    assert!(engine_volumes.clone().count() == 5);
+    assert!(engine_volumes.clone().count() == 7, "two of them logs");
     assert!(engine_volumes.clone().all(|v| v.state == VolumeState::Unknown), "{volumes:#?}");
     assert!(sandboxes.iter().all(|(_, state)| *state == SandboxState::Unknown), "{sandboxes:?}");
 }

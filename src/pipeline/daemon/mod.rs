@@ -11,6 +11,7 @@ mod network;
 mod open_files;
 mod persistence;
 mod publishing;
+mod tmpfs;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -32,8 +33,8 @@ use crate::judge::growth::Histories;
 use crate::judge::storage::Below;
 use crate::measure::usage::{UsageConfig, UsageMeter};
 use crate::model::{
-    CollectorRun, ContainerIo, FilesystemSample, Inventory, OpenFiles, RoleOwners, Snapshot,
-    SourceReport, Timestamp, VolumeKey,
+    CollectorRun, ContainerIo, FilesystemSample, Inventory, Measured, OpenFiles, RoleOwners,
+    Snapshot, SourceReport, Subject, Timestamp, VolumeKey,
 };
 
 use super::fanotify;
@@ -82,6 +83,7 @@ struct Shared {
     master: Signal,
     history: Signal,
     open_files: Signal,
+    measure_tmpfs: Signal,
     stopping: AtomicBool,
 }
 
@@ -96,6 +98,8 @@ struct State {
     owners: Option<(Instant, RoleOwners)>,
     master: Option<SourceReport>,
     open_files: HashMap<VolumeKey, OpenFiles>,
+    /// Use of memory mounted into containers.
+    tmpfs: HashMap<Subject, Measured>,
     filesystems: Vec<FilesystemSample>,
     filesystem_of: Arc<HashMap<PathBuf, PathBuf>>,
     below: Below,
@@ -142,10 +146,11 @@ impl Daemon {
             save: Signal::default(),
             history: Signal::default(),
             open_files: Signal::default(),
+            measure_tmpfs: Signal::default(),
             master: Signal::default(),
             stopping: AtomicBool::new(false),
         });
-        let work: [(&str, Work); 8] = [
+        let work: [(&str, Work); 9] = [
             ("state", Shared::keep_state_for_ever),
             ("master", Shared::ask_master_for_ever),
             ("discover", Shared::discover_for_ever),
@@ -154,6 +159,7 @@ impl Daemon {
             ("io", Shared::measure_io_for_ever),
             ("publish", Shared::publish_for_ever),
             ("open files", Shared::look_for_open_files_for_ever),
+            ("tmpfs", Shared::measure_tmpfs_for_ever),
         ];
         let mut daemon = Self { shared, threads: Vec::new() };
         for (name, work) in work {
@@ -197,6 +203,7 @@ impl Drop for Daemon {
         self.shared.save.raise();
         self.shared.master.raise();
         self.shared.open_files.raise();
+        self.shared.measure_tmpfs.raise();
         self.shared.meter.shutdown();
         // A thread may sit in a call that a hung mount or a slow agent holds up; each of these
         // ends within its time-out. The state is written meanwhile; should the disk be too slow for

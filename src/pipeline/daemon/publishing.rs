@@ -52,7 +52,11 @@ impl Shared {
         let config = self.config.load();
         let mut state = self.state();
         let now = self.look_at_clock(&mut state);
-        let usage = self.meter.results();
+        let mut usage = self.meter.results();
+        if !state.tmpfs.is_empty() {
+            let tmpfs = state.tmpfs.iter().map(|(subject, found)| (subject.clone(), found.clone()));
+            Arc::make_mut(&mut usage).extend(tmpfs);
+        }
         let owners = self.fresh_owners(&state);
         let state = &mut *state;
         state.histories.observe(&state.inventory, &usage, &state.filesystems);

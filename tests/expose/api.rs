@@ -32,11 +32,12 @@ fn a_volume_speaks_the_words_of_the_metrics() {
             "growth_bytes_per_second": 2097152.0, "full_timestamp_seconds": 1764102750.25, "full_by": "quota",
             "holders": [{
                 "framework": "3d1f2c66-galera-0001", "framework_name": "galera", "executor": "node-0", "task": "node-0",
-                "container": "c-node-0", "container_path": "data", "read_only": false,
+                "container": "c-node-0", "container_path": "data", "read_only": false, "sees": "whole",
             }],
             "mounts": [{ "mount_point": "/var/lib/mesos/slaves/S0/data", "container": "c1" }],
             "shared": false, "principal": "galera-principal", "reservation": "dynamic", "container_path": "data",
             "driver": null, "remote": null, "anonymous": null, "labels": {}, "enforcement": "soft_kill", "method": "walk", "filesystem": "/var/lib/mesos",
+            "log_limit_bytes": null,
             "created_timestamp_seconds": 1761251550.375,
             "newest_change_timestamp_seconds": 1763842950.25, "measured_timestamp_seconds": 1763843460.125,
             "measure_failed": false, "measure_error": null,

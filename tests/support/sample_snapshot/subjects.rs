@@ -94,6 +94,7 @@ pub(super) fn volumes() -> Vec<VolumeView> {
     docker.volume.engine = Some(EngineVolume {
         program: "docker",
         labels: vec![("team".into(), "metrics\n\"}".into())],
+        log_limit_bytes: Some(30 * MIB),
         ..EngineVolume::default()
     });
     docker.volume.path = Some("/var/lib/docker/volumes/grafana-storage/_data".into());

@@ -9,9 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use plimsoll::measure::usage::hot::{
-    Drift, Missed, Recorder, Refreshed, Tree, WINDOW, drift,
-};
+use plimsoll::measure::usage::hot::{Drift, Missed, Recorder, Refreshed, Tree, WINDOW, drift};
 use plimsoll::measure::usage::{Progress, Totals, Walk};
 use proptest::prelude::*;
 use rustix::io::Errno;

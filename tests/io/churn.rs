@@ -114,7 +114,7 @@ const CONTAINERS: usize = 150;
 
 #[test]
 fn scrapes_of_containers_that_come_and_go_show_no_step_back_and_leave_nothing() {
-    let Some(place) = Place::make("scrapes of containers that come and go") else { return };
+    let Some(place) = Place::alone("scrapes of containers that come and go") else { return };
     // Ids as Docker gives them: groups of that name are found without any agent.
     let ours = format!("{:08x}c0ffee", std::process::id());
     let id = |round: usize, number: usize| format!("{ours}{round:04x}{number:046x}");

@@ -125,10 +125,11 @@ fn tell_times(connections: &[Connection], shares: &mut [Share]) {
         for &(name, ended, units) in &connection.times {
             // More ended than this share ever sent: another one used the connection before. SMB 1,
             // which does not count failures, has other numbers.
-            let sent = |&&(known, sent, failed): &&(&str, u64, Option<u64>)| {
-                known == name && failed.is_some() && sent >= ended
-            };
-            if share.operations.iter().any(|operation| sent(&operation)) {
+            let all_sent_by_it = share
+                .operations
+                .iter()
+                .any(|&(known, sent, failed)| known == name && failed.is_some() && sent >= ended);
+            if all_sent_by_it {
                 share.seconds.push((name, units as f64 / per_second as f64));
             }
         }

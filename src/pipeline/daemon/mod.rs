@@ -36,6 +36,7 @@ use crate::model::{
     SourceReport, Timestamp, VolumeKey,
 };
 
+use super::confinement::Confinement;
 use super::fanotify;
 use super::once_log::OnceLog;
 use super::signal::Signal;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub telemetry: Arc<Telemetry>,
     /// How the daemon is reached.
     pub reached: Reached,
+    /// What Landlock keeps from the daemon, if anything.
+    pub confinement: Arc<Confinement>,
 }
 
 /// A running pipeline. Stops when dropped.
@@ -71,6 +74,7 @@ struct Shared {
     guard: Arc<Guard>,
     meter: UsageMeter,
     alerts: Sidecar,
+    confinement: Arc<Confinement>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     state: Mutex<State>,
     discover: Arc<Signal>,
@@ -113,11 +117,11 @@ impl Daemon {
     /// # Errors
     /// When the kernel gives no thread.
     pub fn start(settings: Settings) -> std::io::Result<Self> {
-        let Settings { config, roots, handle, telemetry, reached } = settings;
+        let Settings { config, roots, handle, telemetry, reached, confinement } = settings;
         let guard = Arc::new(Guard::new(roots.clone(), config.filesystems.timeout));
         let publish = Arc::new(Signal::default());
         let measured = Arc::clone(&publish);
-        let watcher = fanotify::start(&config, &guard);
+        let watcher = fanotify::start(&config, &guard, confinement.proved());
         let usage = usage_config(&config);
         let meter = UsageMeter::start_told(Arc::clone(&guard), usage, watcher, move || {
             measured.raise();
@@ -126,6 +130,7 @@ impl Daemon {
         let alerts = Sidecar::new(handle.clone(), counters, reached, &config.alerting);
         let shared = Arc::new(Shared {
             alerts,
+            confinement,
             config: ArcSwap::from_pointee(config),
             roots,
             handle,

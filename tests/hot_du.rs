@@ -9,9 +9,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use plimsoll::measure::usage::hot::{
-    Drift, Hints, Missed, Recorder, Refreshed, Tree, WINDOW, drift,
-};
+use plimsoll::measure::usage::hot::{Drift, Missed, Recorder, Refreshed, Tree, WINDOW, drift};
 use plimsoll::measure::usage::{Progress, Totals, Walk};
 use proptest::prelude::*;
 use rustix::io::Errno;
@@ -345,45 +343,6 @@ fn written_through_a_mapping() {
     let (after, new) = full(dir.path(), Duration::ZERO, MEMORY);
     assert_eq!(after.used_bytes, before.used_bytes + 4096);
     assert_eq!(drift(&tree, &new.unwrap()), Missed { bytes: 4096, largest: 4096 });
-}
-
-#[test]
-fn hints_make_still_files_looked_at() {
-    let dir = tempfile::tempdir().unwrap();
-    make(dir.path(), 200);
-    let still = dir.path().join("dir-00002/some-file-0000107.log");
-    std::thread::sleep(Duration::from_millis(60));
-    let (before, tree) = full(dir.path(), Duration::ZERO, MEMORY);
-    let mut tree = tree.unwrap();
-    fs::write(&still, vec![1; 10_000]).unwrap();
-    File::open(&still).unwrap().sync_all().unwrap();
-    assert_eq!(refresh(&mut tree, 1000).0.used_bytes, before.used_bytes);
-
-    let inode = fs::metadata(still.parent().unwrap()).unwrap().ino();
-    let mut hints = Hints::default();
-    tree.hint(&hints);
-    hints.file(inode, c"some-file-0000107.log");
-    // In a directory of somebody else; not there any more.
-    hints.file(1, c"other");
-    tree.hint(&hints);
-    let looked_at = |tree: &mut Tree| {
-        let (totals, _) = refresh(tree, 1000);
-        (totals.used_bytes - before.used_bytes, totals.apparent_bytes - before.apparent_bytes)
-    };
-    assert_eq!(looked_at(&mut tree), (12_288, 10_000));
-    assert_eq!(tree.looked_at(), 5 + 1, "the directories and the one file");
-    let mut hints = Hints::default();
-    hints.file(inode, c"gone");
-    tree.hint(&hints);
-    assert_eq!(looked_at(&mut tree), (12_288, 10_000));
-
-    // Of a whole directory.
-    fs::write(&still, vec![1; 20_000]).unwrap();
-    File::open(&still).unwrap().sync_all().unwrap();
-    let mut hints = Hints::default();
-    hints.directory(inode);
-    tree.hint(&hints);
-    assert_eq!(looked_at(&mut tree), (20_480, 20_000));
 }
 
 /// Seconds by which the wall clock of [`the_wall_clock_is_set`] is ahead of the kernel's.

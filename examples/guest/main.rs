@@ -7,6 +7,8 @@
 //! it is its own helper: an ordinary user, a task in a control group.
 #![allow(unsafe_code)] // Plimsoll only reads: tags, limits and the clock are set here, by raw calls.
 
+mod cifs;
+mod cifs_server;
 mod clock;
 #[path = "../../tests/support/daemon.rs"]
 #[allow(dead_code)]
@@ -35,13 +37,14 @@ use report::Report;
 type Scenario = fn(&mut Report);
 
 /// What there is to run, by name.
-const SCENARIOS: [(&str, Scenario); 8] = [
+const SCENARIOS: [(&str, Scenario); 9] = [
     ("quota", quota::run),
     ("projects", projects::run),
     ("faults", faults::run),
     ("clock", clock::run),
     ("io", io::run),
     ("nfs", nfs::run),
+    ("cifs", cifs::run),
     ("devices", devices::run),
     ("instructions", instructions::run),
 ];

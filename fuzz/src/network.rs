@@ -20,6 +20,10 @@ pub fn run(data: &[u8]) {
         for (name, sent, _) in &share.operations {
             assert!(*sent > 0 && !name.is_empty());
         }
+        for (name, seconds) in &share.seconds {
+            assert!(seconds.is_finite() && *seconds >= 0.0);
+            assert!(share.operations.iter().any(|(known, ..)| known == name));
+        }
     }
 
     for row in ceph::parse_metrics(data) {

@@ -99,6 +99,7 @@ fn scene(name: &str) -> Snapshot {
         weight: None,
         pressure: None,
         delay_seconds: None,
+        delay_ratio: None,
         measured_at: NOW,
     };
     let network = NetworkFilesystem {

@@ -63,10 +63,10 @@ fn recent(first: &Look, last: &Look) -> Option<Recent> {
         now.unwrap_or(0).saturating_sub(before.unwrap_or(0))
     };
     let requests = last.total.requests.saturating_sub(first.total.requests);
-    let seconds = last.total.execute_seconds;
-    let mean = seconds.filter(|_| requests > 0).map(|seconds| {
-        (seconds - first.total.execute_seconds.unwrap_or(0.0)).max(0.0) / requests as f64
-    });
+    // Times that were not told at first say nothing of this window, but where there was no request.
+    let before = first.total.execute_seconds.or((first.total.requests == 0).then_some(0.0));
+    let seconds = before.zip(last.total.execute_seconds).filter(|_| requests > 0);
+    let mean = seconds.map(|(before, now)| (now - before).max(0.0) / requests as f64);
     Some(Recent {
         window_seconds,
         requests,
@@ -128,6 +128,24 @@ mod tests {
         let last = last.expect("looks");
         assert_eq!((last.requests, last.mean_execute_seconds), (0, None));
         assert_eq!(last.window_seconds, 300.0);
+    }
+
+    #[test]
+    fn times_that_are_told_late_are_not_of_the_window() {
+        let mut windows = Windows::default();
+        let untimed = |requests| {
+            let mut found = filesystem(requests, 0.0, 100);
+            found.operations.values_mut().for_each(|stats| stats.execute_seconds = None);
+            found
+        };
+        look(&mut windows, untimed(1000), 1000.0);
+        let told = look(&mut windows, filesystem(1010, 800.0, 110), 1010.0).expect("two looks");
+        assert_eq!((told.requests, told.mean_execute_seconds), (10, None));
+        // Where there was no request before, there was no time either.
+        let mut windows = Windows::default();
+        look(&mut windows, untimed(0), 1000.0);
+        let told = look(&mut windows, filesystem(10, 5.0, 110), 1010.0).expect("two looks");
+        assert_eq!(told.mean_execute_seconds, Some(0.5));
     }
 
     #[test]

@@ -208,6 +208,9 @@ pub struct ContainerIo {
     /// Seconds its threads waited for block I/O, as far as they were seen; absent where delay
     /// accounting is off.
     pub delay_seconds: Option<f64>,
+    /// Seconds they waited in each second of the last five minutes, added over all threads, so that
+    /// it may be more than 1; absent before the first minute is over.
+    pub delay_ratio: Option<f64>,
     /// When it was read.
     pub measured_at: Timestamp,
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use plimsoll::host::{MountTable, Roots};
@@ -24,6 +25,17 @@ pub struct Place {
     pub device: String,
     /// Where writers write.
     pub files: tempfile::TempDir,
+    _turn: Turn,
+}
+
+/// Groups named as Docker names its own are seen by every test that looks for groups: a test that
+/// makes hundreds of them runs alone.
+static HOST: RwLock<()> = RwLock::new(());
+
+#[allow(dead_code)] // Held, not looked at.
+enum Turn {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
 }
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -31,7 +43,16 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 impl Place {
     /// `None`, with a loud word: this kernel, or its user, cannot.
     pub fn make(test: &str) -> Option<Self> {
-        match Self::try_make() {
+        Self::or_skip(test, Turn::Shared(HOST.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// The same while no other test of this program has a place.
+    pub fn alone(test: &str) -> Option<Self> {
+        Self::or_skip(test, Turn::Alone(HOST.write().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn or_skip(test: &str, turn: Turn) -> Option<Self> {
+        match Self::try_make(turn) {
             Ok(place) => Some(place),
             Err(reason) => {
                 eprintln!("SKIPPED {test}: {reason}");
@@ -40,7 +61,7 @@ impl Place {
         }
     }
 
-    fn try_make() -> Result<Self, String> {
+    fn try_make(turn: Turn) -> Result<Self, String> {
         let table = MountTable::read(&Roots::default()).map_err(|error| error.to_string())?;
         let blkio = Hierarchies::find(&table, &Roots::default())
             .blkio
@@ -57,7 +78,8 @@ impl Place {
         let directory = blkio.mount_point.join(&name);
         fs::create_dir(&directory)
             .map_err(|error| format!("make {}: {error}", directory.display()))?;
-        let place = Self { directory, group: blkio.root.join(name), device, files };
+        let group = blkio.root.join(name);
+        let place = Self { directory, group, device, files, _turn: turn };
         // Only a whole disk, and one with a queue, can be limited.
         place
             .limit(&place.directory, "write_bps", 1 << 40)

@@ -94,8 +94,9 @@ fn bytes_and_limits_are_exact_and_throttled_seconds_true() {
             value(&daemon.get("/metrics").body, &series("delay_seconds_total", &limited, ""))
         });
         println!("block I/O delay {waited:.2} s of {truth:.2} s");
-        // Of the last look and the writer's end nothing is known.
-        assert!((truth - 11.0..=truth + 1.0).contains(&waited), "{waited} s of delay");
+        // What it waited between the last look and its end is not known: ten seconds, and as much
+        // again on a busy machine.
+        assert!((truth - 20.0..=truth + 1.0).contains(&waited), "{waited} s of delay");
     } else {
         eprintln!("SKIPPED block I/O delay: kernel.task_delayacct cannot be switched on");
         assert_eq!(value(&settled, &series("delay_seconds_total", &limited, "")), None);

@@ -27,6 +27,8 @@ families! {
         "Bytes the container wrote to the device; on cgroup v1 without buffered writes.";
     DISCARDED_BYTES = Counter "plimsoll_container_io_discarded_bytes_total", Some("bytes"), DEVICE, [], PER_DEVICE,
         "Bytes the container discarded on the device.";
+    DISCARDS = Counter "plimsoll_container_io_discards_total", None, DEVICE, [], PER_DEVICE,
+        "Discards of the container on the device.";
     READS = Counter "plimsoll_container_io_reads_total", None, DEVICE, [], PER_DEVICE,
         "Read operations of the container on the device.";
     WRITES = Counter "plimsoll_container_io_writes_total", None, DEVICE, [], PER_DEVICE,
@@ -41,6 +43,11 @@ families! {
         "Read operations a second the container may do, as with bytes.";
     WRITE_LIMIT_OPERATIONS = Gauge "plimsoll_container_io_write_limit_operations_per_second", None, DEVICE, [], PER_LIMIT,
         "Write operations a second the container may do, as with bytes.";
+    READ_LIMIT_USED = Gauge "plimsoll_container_io_read_limit_used_ratio", None, DEVICE, [], PER_LIMIT,
+        "How much of a limit reads took in the last sample, 1 for all of it: of bytes or operations, of the container's \
+         group or (cgroup v2) one above it with all that is in it, whichever is closest to its own limit.";
+    WRITE_LIMIT_USED = Gauge "plimsoll_container_io_write_limit_used_ratio", None, DEVICE, [], PER_LIMIT,
+        "How much of a limit writes took in the last sample, as with reads.";
     READ_THROTTLED = Counter "plimsoll_container_io_read_throttled_seconds_total", Some("seconds"), DEVICE, [], PER_LIMIT,
         "Seconds during which the container's reads stood at a limit of bytes or operations, its own or (cgroup v2) \
          that of a group above it. Measured by sampling every io.sample_interval: no kernel file tells it.";
@@ -51,6 +58,22 @@ families! {
         "Seconds the container's reads waited in the queue of the CFQ or BFQ scheduler, where it counts them.";
     WRITE_WAIT = Counter "plimsoll_container_io_write_wait_seconds_total", Some("seconds"), DEVICE, [], PER_DEVICE,
         "Seconds the container's writes waited in the queue of the CFQ or BFQ scheduler, where it counts them.";
+    READ_SERVICE = Counter "plimsoll_container_io_read_service_seconds_total", Some("seconds"), DEVICE, [], PER_DEVICE,
+        "Seconds the device took to serve the container's reads, where the CFQ or BFQ scheduler counts them.";
+    WRITE_SERVICE = Counter "plimsoll_container_io_write_service_seconds_total", Some("seconds"), DEVICE, [], PER_DEVICE,
+        "Seconds the device took to serve the container's writes, where the CFQ or BFQ scheduler counts them.";
+    READS_MERGED = Counter "plimsoll_container_io_reads_merged_total", None, DEVICE, [], PER_DEVICE,
+        "Reads of the container that were merged into others, where the CFQ or BFQ scheduler counts them.";
+    WRITES_MERGED = Counter "plimsoll_container_io_writes_merged_total", None, DEVICE, [], PER_DEVICE,
+        "Writes of the container that were merged into others, where the CFQ or BFQ scheduler counts them.";
+    READS_QUEUED = Gauge "plimsoll_container_io_reads_queued", None, DEVICE, [], PER_DEVICE,
+        "Reads of the container in the scheduler's queue now, where CFQ or BFQ counts them.";
+    WRITES_QUEUED = Gauge "plimsoll_container_io_writes_queued", None, DEVICE, [], PER_DEVICE,
+        "Writes of the container in the scheduler's queue now, where CFQ or BFQ counts them.";
+    COST_USAGE = Counter "plimsoll_container_io_cost_usage_seconds_total", Some("seconds"), DEVICE, [], PER_DEVICE,
+        "Seconds of the device's time that the kernel's cost model (cgroup v2, io.cost.qos) charged the container.";
+    COST_WAIT = Counter "plimsoll_container_io_cost_wait_seconds_total", Some("seconds"), DEVICE, [], PER_DEVICE,
+        "Seconds the kernel's cost model held the container's I/O back, where the kernel tells it (blkcg_debug_stats).";
     PRESSURE_SOME = Counter "plimsoll_container_io_pressure_some_seconds_total", Some("seconds"), CONTAINER, [], PER_CONTAINER,
         "Seconds during which at least one task of the container waited for I/O (PSI, some).";
     PRESSURE_FULL = Counter "plimsoll_container_io_pressure_full_seconds_total", Some("seconds"), CONTAINER, [], PER_CONTAINER,

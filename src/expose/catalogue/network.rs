@@ -39,7 +39,8 @@ families! {
         "Seconds from sending a request to its answer (round trip), added up. NFS.";
     EXECUTE_SECONDS = Counter "plimsoll_network_filesystem_operation_execute_seconds_total", Some("seconds"), IDENTITY, ["operation"], PER_OPERATION,
         "Seconds from the beginning of a request to its end, added up: queue, response, and sending again. NFS; CephFS from \
-         its means.";
+         its means; CIFS in ticks of the kernel's clock, where it has CONFIG_CIFS_STATS2 and one share of the server is \
+         mounted.";
     ERRORS = Counter "plimsoll_network_filesystem_errors_total", None, IDENTITY, [], PER_FILESYSTEM,
         "Requests that ended with an error, a file that is not there among them. NFS from Linux 5.3, CIFS from SMB 2. SESSION is left out.";
     RETRANSMISSIONS = Counter "plimsoll_network_filesystem_retransmissions_total", None, IDENTITY, [], PER_FILESYSTEM,

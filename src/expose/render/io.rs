@@ -2,26 +2,33 @@
 
 use crate::expose::catalogue::Family;
 use crate::expose::catalogue::io::{
-    DELAY, DISCARDED_BYTES, INFO, PRESSURE_FULL, PRESSURE_SOME, READ_BYTES, READ_LIMIT_BYTES,
-    READ_LIMIT_OPERATIONS, READ_THROTTLED, READ_WAIT, READS, WRITE_LIMIT_BYTES,
-    WRITE_LIMIT_OPERATIONS, WRITE_THROTTLED, WRITE_WAIT, WRITES, WRITTEN_BYTES,
+    COST_USAGE, COST_WAIT, DELAY, DISCARDED_BYTES, DISCARDS, INFO, PRESSURE_FULL, PRESSURE_SOME,
+    READ_BYTES, READ_LIMIT_BYTES, READ_LIMIT_OPERATIONS, READ_LIMIT_USED, READ_SERVICE,
+    READ_THROTTLED, READ_WAIT, READS, READS_MERGED, READS_QUEUED, WRITE_LIMIT_BYTES,
+    WRITE_LIMIT_OPERATIONS, WRITE_LIMIT_USED, WRITE_SERVICE, WRITE_THROTTLED, WRITE_WAIT, WRITES,
+    WRITES_MERGED, WRITES_QUEUED, WRITTEN_BYTES,
 };
 use crate::expose::exposition::{Arena, Encoder};
-use crate::model::{ContainerIo, DeviceIo, IoPressure};
+use crate::model::{ContainerIo, DeviceIo, DirectionIo, IoPressure};
 
 /// Series of one container, beside those of its devices.
 const CONTAINER_SERIES: usize = 4;
 
 type Number = fn(&DeviceIo) -> Option<u64>;
 type Stalled = fn(&IoPressure) -> f64;
-type Seconds = fn(&DeviceIo) -> Option<f64>;
+type Fraction = fn(&DeviceIo) -> Option<f64>;
 
-const COUNTERS: [(&Family, Number); 5] = [
+const COUNTS: [(&Family, Number); 10] = [
     (&READ_BYTES, |device| device.read.bytes),
     (&WRITTEN_BYTES, |device| device.write.bytes),
     (&DISCARDED_BYTES, |device| device.discard_bytes),
+    (&DISCARDS, |device| device.discard_operations),
     (&READS, |device| device.read.operations),
     (&WRITES, |device| device.write.operations),
+    (&READS_MERGED, |device| device.read.merged),
+    (&WRITES_MERGED, |device| device.write.merged),
+    (&READS_QUEUED, |device| device.read.queued),
+    (&WRITES_QUEUED, |device| device.write.queued),
 ];
 
 const LIMITS: [(&Family, Number); 4] = [
@@ -35,19 +42,37 @@ const LIMITS: [(&Family, Number); 4] = [
     }),
 ];
 
-const SECONDS: [(&Family, Seconds); 4] = [
+const RATIOS_AND_SECONDS: [(&Family, Fraction); 10] = [
+    (&READ_LIMIT_USED, |device| used(&device.read)),
+    (&WRITE_LIMIT_USED, |device| used(&device.write)),
     (&READ_THROTTLED, |device| device.read.throttled_seconds),
     (&WRITE_THROTTLED, |device| device.write.throttled_seconds),
     (&READ_WAIT, |device| device.read.wait_seconds),
     (&WRITE_WAIT, |device| device.write.wait_seconds),
+    (&READ_SERVICE, |device| device.read.service_seconds),
+    (&WRITE_SERVICE, |device| device.write.service_seconds),
+    (&COST_USAGE, |device| cost(device, "cost.usage")),
+    (&COST_WAIT, |device| cost(device, "cost.wait")),
 ];
+
+/// Use of the limit that is used most.
+fn used(direction: &DirectionIo) -> Option<f64> {
+    let limits = [&direction.limit_bytes, &direction.limit_operations];
+    limits.into_iter().flatten().filter_map(|limit| limit.used_ratio).reduce(f64::max)
+}
+
+/// A key of `io.stat` that counts microseconds, in seconds.
+fn cost(device: &DeviceIo, key: &str) -> Option<f64> {
+    let (_, micros) = device.stat.iter().find(|(name, _)| name == key)?;
+    Some(micros / 1e6)
+}
 
 /// Series that a container takes.
 pub(super) fn series(io: &ContainerIo) -> usize {
     let of_device = |device: &DeviceIo| {
-        let numbers = COUNTERS.iter().chain(&LIMITS).filter(|(_, value)| value(device).is_some());
-        let seconds = SECONDS.iter().filter(|(_, value)| value(device).is_some());
-        numbers.count() + seconds.count()
+        let numbers = COUNTS.iter().chain(&LIMITS).filter(|(_, value)| value(device).is_some());
+        let others = RATIOS_AND_SECONDS.iter().filter(|(_, value)| value(device).is_some());
+        numbers.count() + others.count()
     };
     CONTAINER_SERIES + io.devices.iter().map(of_device).sum::<usize>()
 }
@@ -77,7 +102,7 @@ pub(super) fn write(encoder: &mut Encoder, containers: &[&ContainerIo]) {
             }
         }
     }
-    for (family, value) in COUNTERS.iter().chain(&LIMITS) {
+    for (family, value) in COUNTS.iter().chain(&LIMITS) {
         encoder.family(family);
         for (index, device) in devices.iter().enumerate() {
             if let Some(number) = value(device) {
@@ -85,11 +110,11 @@ pub(super) fn write(encoder: &mut Encoder, containers: &[&ContainerIo]) {
             }
         }
     }
-    for (family, value) in SECONDS {
+    for (family, value) in RATIOS_AND_SECONDS {
         encoder.family(family);
         for (index, device) in devices.iter().enumerate() {
-            if let Some(seconds) = value(device) {
-                encoder.f64(of_device.get(index), seconds);
+            if let Some(number) = value(device) {
+                encoder.f64(of_device.get(index), number);
             }
         }
     }

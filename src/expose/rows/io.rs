@@ -27,6 +27,8 @@ pub struct IoRow<'a> {
     pub pressure: Option<&'a IoPressure>,
     /// Seconds its threads waited for block I/O.
     pub delay_seconds: Option<f64>,
+    /// Seconds they waited in each second of the last five minutes, added over all threads.
+    pub delay_ratio: Option<f64>,
     /// By device.
     pub devices: Vec<DeviceRow<'a>>,
     /// When it was read.
@@ -88,6 +90,7 @@ impl<'a> From<&'a ContainerIo> for IoRow<'a> {
             weight: io.weight,
             pressure: io.pressure.as_ref(),
             delay_seconds: io.delay_seconds,
+            delay_ratio: io.delay_ratio,
             devices: io.devices.iter().map(DeviceRow::from).collect(),
             measured_timestamp_seconds: io.measured_at,
         }

@@ -70,8 +70,9 @@ pub static IO_NEIGHBOUR: Condition = Condition {
     meaning: "One container moves most of the bytes of a device, and another that uses the same \
           device waits for I/O without standing at a limit of its own: the one slows the other.",
     check: "`/api/v1/io`: `bytes_per_second` of both on that device, and the pressure of the one \
-          that waits. Containers without a control group of their own, and buffered writes on \
-          cgroup v1, are not seen.",
+          that waits, or its `delay_ratio` where there is no pressure (cgroup v1). Containers without \
+          a control group of their own, and buffered writes on cgroup v1, are not seen; without \
+          pressure and delay accounting nobody is seen to wait.",
     action: "Give the container that takes most a limit (`io.max`, `blkio.throttle.*_device`) or \
           a lower weight, or move one of the two to another disk.",
     next: "Limit it, lower its weight, or move one of the two to another disk.",

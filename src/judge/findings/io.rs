@@ -125,9 +125,12 @@ fn neighbours(facts: &Facts<'_>, found: &mut Vec<Candidate>) {
     }
 }
 
-/// Share of time in which a container waited for I/O that no limit of its own explains.
+/// Share of time in which a container waited for I/O that no limit of its own explains. Where there
+/// is no pressure to go by (cgroup v1 alone), what its threads waited stands for it, which is more
+/// where several waited at once.
 fn waits(io: &ContainerIo, device: &DeviceIo) -> Option<f64> {
-    let waited = io.pressure?.some_ratio?;
+    let by_pressure = io.pressure.and_then(|pressure| pressure.some_ratio);
+    let waited = by_pressure.or(io.delay_ratio.map(|ratio| ratio.min(1.0)))?;
     let own = Direction::ALL
         .into_iter()
         .filter_map(|direction| device.direction(direction).throttled_ratio)

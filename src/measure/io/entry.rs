@@ -67,7 +67,9 @@ impl Entry {
         let mut numbers: Vec<DeviceNumber> = reading.keys().copied().collect();
         numbers.extend(limited.iter().filter(|number| !reading.contains_key(number)));
         numbers.sort_unstable();
-        let mut point = Point { pressure, ..Point::default() };
+        let delay_seconds = (around.delays && self.delay_known)
+            .then(|| self.delay.ticks() as f64 / around.ticks_per_second);
+        let mut point = Point { pressure, delay: delay_seconds, devices: Vec::new() };
         let nothing = RawDevice::default();
         let mut devices: Vec<DeviceIo> = numbers
             .into_iter()
@@ -93,8 +95,8 @@ impl Entry {
             devices,
             weight: self.settings.weight,
             pressure,
-            delay_seconds: (around.delays && self.delay_known)
-                .then(|| self.delay.ticks() as f64 / around.ticks_per_second),
+            delay_seconds,
+            delay_ratio: self.delay_ratio(&point, around.monotonic),
             measured_at: around.now,
         }
     }
@@ -134,6 +136,12 @@ impl Entry {
             stat: raw.other.clone(),
             bytes_per_second: None,
         }
+    }
+
+    /// Seconds its threads waited in a second of the last minutes.
+    fn delay_ratio(&self, now: &Point, monotonic: f64) -> Option<f64> {
+        let (seconds, before) = self.history.since(monotonic)?;
+        rate(now.delay?, before.delay?, seconds)
     }
 
     /// Adds the shares and rates of the last minutes.

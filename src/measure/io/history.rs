@@ -25,6 +25,8 @@ pub(super) struct DevicePoint {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Point {
     pub(super) pressure: Option<Pressure>,
+    /// Seconds its threads waited, added up.
+    pub(super) delay: Option<f64>,
     /// Sorted by number.
     pub(super) devices: Vec<(DeviceNumber, DevicePoint)>,
 }

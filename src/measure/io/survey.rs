@@ -84,8 +84,9 @@ fn delays(accounting: Accounting) -> Fact {
         Accounting::On => ("on", ""),
         Accounting::Off => (
             "off",
-            "I/O delay of containers is absent; switch it on with sysctl \
-             kernel.task_delayacct=1 (kernel 5.14 and newer), or boot without nodelayacct",
+            "I/O delay of containers is absent, and on cgroup v1 so is whom a neighbour slows; switch \
+             it on with sysctl kernel.task_delayacct=1 (kernel 5.14 and newer), or boot without \
+             nodelayacct",
         ),
         Accounting::Unknown => ("as the kernel was built", ""),
     };

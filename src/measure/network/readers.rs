@@ -187,7 +187,13 @@ pub(super) fn cifs(filesystems: &mut [&mut NetworkFilesystem], procfs: &Path) ->
             filesystem.disconnected =
                 Some(filesystem.disconnected.unwrap_or(false) || share.disconnected);
             for (name, requests, errors) in share.operations {
-                let stats = OperationStats { requests, errors, ..OperationStats::default() };
+                let seconds = share.seconds.iter().find(|(timed, _)| *timed == name);
+                let stats = OperationStats {
+                    requests,
+                    errors,
+                    execute_seconds: seconds.map(|(_, seconds)| *seconds),
+                    ..OperationStats::default()
+                };
                 filesystem.operations.entry(name.to_owned()).or_default().add(&stats);
             }
         }

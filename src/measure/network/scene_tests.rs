@@ -146,8 +146,17 @@ fn directories_below_one_share_count_once() {
     assert_eq!((a.version.as_str(), a.operations["READ"].errors), ("3.1.1", Some(1)));
     assert_eq!((b.read_bytes, b.operations.len()), (None, 0));
     assert_eq!((c.read_bytes, c.disconnected), (Some(1), Some(false)));
+    assert_eq!(a.operations["READ"].execute_seconds, None);
     assert!(!format!("{report:?}").contains("hunter2"));
     assert_eq!(source(&report, "network_cifs"), SourceHealth::Ok);
+
+    host.mount(73, "/mnt/d", "cifs", "//127.0.0.1/data", ",vers=3.1.1,addr=127.0.0.1");
+    host.put("proc/fs/cifs/Stats", fixture("cifs-stats-6.1-one-share.txt"));
+    let report = host.measure(&Inventory::default());
+    let (alone, other) = (at(&report, "/mnt/d"), at(&report, "/mnt/a"));
+    assert_eq!(alone.operations["WRITE"].execute_seconds, Some(0.52));
+    assert_eq!(alone.operations["IOCTL"].execute_seconds, None);
+    assert_eq!((other.read_bytes, other.operations.len()), (None, 0));
     std::fs::remove_file(host.dir.path().join("proc/fs/cifs/Stats")).unwrap();
     assert_eq!(source(&host.measure(&Inventory::default()), "network_cifs"), SourceHealth::Absent);
 }

@@ -150,6 +150,56 @@ fn shares_of_smb_3() {
 }
 
 #[test]
+fn times_of_a_connection_are_those_of_the_one_share_that_uses_it() {
+    let one = cifs::parse(&fixture("cifs-stats-6.1-one-share.txt"));
+    let [share] = one.as_slice() else { panic!("{one:?}") };
+    assert_eq!((share.read_bytes, share.written_bytes), (Some(10_485_760), Some(10_485_760)));
+    let expected = [
+        ("CREATE", 0.124),
+        ("CLOSE", 0.044),
+        ("FLUSH", 0.008),
+        ("READ", 0.152),
+        ("WRITE", 0.52),
+        ("QUERY_DIRECTORY", 0.024),
+        ("QUERY_INFO", 0.048),
+        ("SET_INFO", 0.016),
+    ];
+    assert_eq!(share.seconds, expected);
+    let older = cifs::parse(&fixture("cifs-stats-4.18.txt"));
+    assert_eq!(older[0].seconds, [("READ", 0.07)]);
+
+    let two = cifs::parse(&fixture("cifs-stats-6.1-two-shares-lost.txt"));
+    assert_eq!(two.len(), 2);
+    for (share, (name, read, written)) in
+        two.iter().zip([("more", 0, 3_145_728), ("data", 10_485_760, 10_485_760)])
+    {
+        assert_eq!((share.share.as_str(), share.disconnected), (name, true));
+        assert_eq!((share.read_bytes, share.written_bytes), (Some(read), Some(written)));
+        assert_eq!(share.seconds, []);
+    }
+}
+
+#[test]
+fn times_that_may_be_another_shares_are_nobodys() {
+    let text = String::from_utf8(fixture("cifs-stats-6.1-one-share.txt")).unwrap();
+    let seconds = |text: &str| cifs::parse(text.as_bytes())[0].seconds.clone();
+    // One read more than this share ever sent.
+    let before = text.replace("\n  8\t\t6\t", "\n  8\t\t7\t");
+    let names: Vec<&str> = seconds(&before).iter().map(|(name, _)| *name).collect();
+    assert_eq!((names.len(), names.contains(&"READ")), (7, false));
+    // A further connection, of whatever share.
+    assert_eq!(seconds(&(text.clone() + "\nMax requests in flight: 4\n")), []);
+    // No unit, or one of nothing.
+    assert_eq!(seconds(&text.replace("(250 per", "(0 per")), []);
+    assert_eq!(seconds(&text.replace("jiffies (250 per second)", "")), []);
+    // SMB 1 numbers its requests otherwise.
+    let share = "1) \\\\nas\\x\nReads:  9 Bytes: 5\n";
+    let table =
+        "Max requests in flight: 1\nTime units are jiffies (250 per second)\n 8 6 38 3 11\n";
+    assert_eq!(seconds(&format!("{table}{share}")), []);
+}
+
+#[test]
 fn malformed_shares() {
     let shares = cifs::parse(&fixture("cifs-stats-malformed.txt"));
     assert_eq!(shares.len(), 2);
@@ -187,10 +237,10 @@ proptest::proptest! {
 
     /// Real files, with bytes changed and cut anywhere.
     #[test]
-    fn damaged_files_are_taken(which in 0_usize..7, at in 0.0..1.0_f64, byte: u8, keep in 0.0..1.0_f64) {
+    fn damaged_files_are_taken(which in 0_usize..8, at in 0.0..1.0_f64, byte: u8, keep in 0.0..1.0_f64) {
         let names = [
             "mountstats-2.6.32.txt", "mountstats-6.1.txt", "cifs-stats-3.10.txt",
-            "cifs-stats-6.1.txt", "ceph-latency.txt", "ceph-metrics-5.9.txt", "ceph-osdc.txt",
+            "cifs-stats-6.1.txt", "cifs-stats-6.1-one-share.txt", "ceph-latency.txt", "ceph-metrics-5.9.txt", "ceph-osdc.txt",
         ];
         let mut text = fixture(names[which]);
         let at = (at * (text.len() - 1) as f64) as usize;

@@ -267,7 +267,7 @@ pub(super) fn io(sandboxes: &[SandboxView]) -> Vec<ContainerIo> {
         discard_operations: Some(12),
         weight: Some(100),
         latency_target_seconds: Some(0.075),
-        stat: vec![("cost.wait".into(), 17_220.0)],
+        stat: vec![("cost.usage".into(), 2_934_811.0), ("cost.wait".into(), 17_220.0)],
         bytes_per_second: Some(1e6),
     };
     let container = |key: SandboxKey, nested| ContainerIo {
@@ -284,6 +284,7 @@ pub(super) fn io(sandboxes: &[SandboxView]) -> Vec<ContainerIo> {
             full_ratio: Some(0.02),
         }),
         delay_seconds: Some(99.5),
+        delay_ratio: Some(0.02),
         measured_at: NOW - 2.0,
     };
     let own = sandboxes.iter().map(|view| view.sandbox.key.clone()).next();

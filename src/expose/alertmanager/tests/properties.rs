@@ -123,9 +123,11 @@ impl World {
         self.models.iter_mut().for_each(|model| model.cut_off(self.now));
         self.now += away;
         let (_, stored, told) = self.saved.clone();
-        self.unkept = CONDITIONS.into_iter().filter(|name| !told.contains(*name)).collect();
         self.book = Book::default();
         self.book.restore(stored, HORIZON, self.now);
+        let kept: HashSet<String> =
+            self.book.desired().firing.iter().map(|alert| name(alert)).collect();
+        self.unkept = CONDITIONS.into_iter().filter(|name| !kept.contains(*name)).collect();
         self.peers = vec![Peer::new(INTERVAL), Peer::new(INTERVAL)];
         self.started = self.now;
         self.measured_at.clear();

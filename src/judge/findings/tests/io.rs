@@ -48,8 +48,15 @@ pub(super) fn container(name: &str, rate: f64, throttled: Option<f64>, waits: f6
             full_ratio: Some(0.0),
         }),
         delay_seconds: None,
+        delay_ratio: None,
         measured_at: 0.0,
     }
+}
+
+/// The same on a host without pressure, by what its threads waited.
+fn delayed(io: ContainerIo, delay_ratio: f64) -> ContainerIo {
+    let version = CgroupVersion::V1;
+    ContainerIo { version, pressure: None, delay_ratio: Some(delay_ratio), ..io }
 }
 
 fn stalled(full_ratio: f64) -> ContainerIo {
@@ -74,6 +81,14 @@ pub(super) fn troubles() -> Vec<(&'static str, &'static str, Vec<ContainerIo>)> 
              for I/O in 40 % of the time.",
             vec![container("a", 90.0, None, 0.2), container("b", 10.0, None, 0.4)],
         ),
+        (
+            "io_neighbour",
+            "while b waits for I/O in 100 % of the time.",
+            vec![
+                delayed(container("a", 90.0, None, 0.0), 0.2),
+                delayed(container("b", 10.0, None, 0.0), 2.5),
+            ],
+        ),
     ]
 }
 
@@ -86,6 +101,20 @@ pub(super) fn silent() -> Vec<(&'static str, Vec<ContainerIo>)> {
         (
             "the one that waits stands at its own limit",
             vec![container("a", 90.0, None, 0.0), container("b", 4.0, Some(0.45), 0.4)],
+        ),
+        (
+            "the one whose threads wait stands at its own limit",
+            vec![
+                delayed(container("a", 90.0, None, 0.0), 0.0),
+                delayed(container("b", 4.0, Some(0.45), 0.0), 0.5),
+            ],
+        ),
+        (
+            "nobody knows who waits",
+            vec![
+                ContainerIo { pressure: None, ..container("a", 90.0, None, 0.0) },
+                ContainerIo { pressure: None, ..container("b", 10.0, None, 0.0) },
+            ],
         ),
         (
             "a device that is all but idle",

@@ -9,7 +9,7 @@
 //! an eighth of that, and at one that was only made after half. So it sees every file that comes,
 //! goes or is renamed, and growth in place of all that changed lately; it is blind to a file that
 //! was still for a whole window and then changes in place, unless something outside
-//! [hints](Hints) at it, and to most of what `known` says about inodes that are used again. What that amounts to is measured by each full pass
+//! [hints](Hint) at it, and to most of what `known` says about inodes that are used again. What that amounts to is measured by each full pass
 //! ([`drift`]) and published as the error bound.
 //!
 //! Ages are told by a clock that nobody sets. The wall clock is needed once, to tell from its change
@@ -40,7 +40,7 @@ mod tree;
 use std::time::Duration;
 
 pub use drift::{Drift, Missed, drift, untold};
-pub use hints::{Changed, Hint, Hints};
+pub use hints::{Changed, Hint};
 pub use record::Recorder;
 pub use refresh::Refreshed;
 pub use tree::Tree;

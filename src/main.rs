@@ -6,6 +6,9 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     plimsoll::host::sys::resolve_names_without_modules();
+    if let Some(code) = plimsoll::commands::helper::run_if_asked() {
+        return code;
+    }
     let args = plimsoll::cli::Args::parse();
     match plimsoll::commands::run(args) {
         Ok(code) => code,

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::cli::ListenAddress;
 use crate::cli::args::{CheckArgs, CheckOutput, GlobalArgs};
 use crate::cli::rows::{ignore_broken_pipe, write_json};
+use crate::config::Landlock;
 use crate::expose::alertmanager::{self, Checked, Reached};
 use crate::host::{Guard, Roots};
 use crate::measure::io::survey::survey;
@@ -73,6 +74,7 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         ok: true,
     };
     report.host.push(open_files(loaded.config.orphans.open_files));
+    report.host.push(landlock(loaded.config.security.landlock));
     report.host.push(Fact {
         name: "configuration".into(),
         value: loaded.path.map_or("defaults".into(), |path| path.display().to_string()),
@@ -232,6 +234,25 @@ fn open_files(wanted: bool) -> Fact {
         }
     };
     Fact { name: "open files".into(), value: value.into(), origin: String::new() }
+}
+
+/// What `serve` would be held to. The check itself is not.
+fn landlock(wanted: Landlock) -> Fact {
+    let (value, origin) = match (wanted, crate::host::landlock::abi()) {
+        (Landlock::False, _) => ("off".to_owned(), "security.landlock".to_owned()),
+        (_, Err(error)) => {
+            let why = crate::host::landlock::why_not(&error);
+            ("not in force".to_owned(), format!("{why}; serve may open what its user may"))
+        }
+        (mode, Ok(abi)) => {
+            let bounds = match mode {
+                Landlock::Strict => "serve opens what the configuration names and nothing else",
+                _ => "serve lists any directory, and opens only the files it needs",
+            };
+            (format!("ABI {abi}, {}", mode.as_str()), bounds.to_owned())
+        }
+    };
+    Fact { name: "landlock".into(), value, origin }
 }
 
 /// CAP_DAC_READ_SEARCH, or CAP_DAC_OVERRIDE which implies it, is in force. Source:

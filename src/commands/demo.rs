@@ -9,6 +9,7 @@ use anyhow::Context;
 use crate::cli::args::{DemoArgs, GlobalArgs, WebArgs};
 use crate::config::{Config, Enabled};
 use crate::demo::Scene;
+use crate::pipeline::confinement::Confinement;
 
 use super::serve::{Port, Reload, serve};
 
@@ -36,7 +37,7 @@ pub(super) fn run(global: &GlobalArgs, args: &DemoArgs) -> anyhow::Result<ExitCo
         args.listen.first().map(|listen| listen.browsable()).unwrap_or_default(),
     );
     let port = Port { listen: &args.listen, web: &WebArgs::default() };
-    let code = serve(global, port, config, Reload { path: None }, false);
+    let code = serve(global, port, config, Reload { path: None }, false, Confinement::none());
     scene.stop();
     code
 }

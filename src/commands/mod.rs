@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod discover;
+pub mod helper;
 mod list;
 mod metrics;
 pub mod permissions;

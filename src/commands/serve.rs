@@ -18,6 +18,7 @@ use crate::expose::alertmanager::Reached;
 use crate::expose::http::{self, AppState, Reloader, Site};
 use crate::expose::web::{Guarded, Web};
 use crate::expose::{BuildInfo, Telemetry};
+use crate::pipeline::confinement::{Confinement, Own};
 use crate::pipeline::{Daemon, Settings};
 
 use super::{configuration, host_name, permissions, runtime, service_manager};
@@ -32,7 +33,15 @@ pub(super) fn run(global: &GlobalArgs, args: &ServeArgs) -> anyhow::Result<ExitC
     let reload = Reload { path: global.config_file.clone() };
     tracing::info!(features = permissions::summary(), "Permissions");
     let port = Port { listen: &args.listen, web: &args.web };
-    serve(global, port, loaded.config, reload, args.enable_lifecycle)
+    let own = Own {
+        config_file: global.config_file.clone(),
+        web_file: args.web.web_config_file.clone(),
+        ports: args.listen.iter().map(ListenAddress::port).collect(),
+    };
+    // Before there is any other thread: Landlock bounds the calling one and those it starts.
+    let confinement = Confinement::enter(&loaded.config, &global.roots(), &own)
+        .context("bound what this process may open (security.landlock)")?;
+    serve(global, port, loaded.config, reload, args.enable_lifecycle, confinement)
 }
 
 /// Where and how a site is offered.
@@ -90,7 +99,9 @@ pub(super) fn serve(
     config: Config,
     reload: Reload,
     lifecycle: bool,
+    confinement: Confinement,
 ) -> anyhow::Result<ExitCode> {
+    let confinement = Arc::new(confinement);
     let runtime = runtime()?;
     let build = BuildInfo {
         version: version::VERSION.into(),
@@ -107,6 +118,7 @@ pub(super) fn serve(
         handle: runtime.handle().clone(),
         telemetry: Arc::clone(&telemetry),
         reached: reached(&taken),
+        confinement: Arc::clone(&confinement),
     })
     .context("start the threads of the daemon")?;
 
@@ -116,7 +128,11 @@ pub(super) fn serve(
     let newest = daemon.snapshot();
     let take_up: TakeUp = Arc::new(move || {
         service_manager::reloading(newest.load().ready, || {
-            let config = reload.read()?;
+            let config = reload.read().map_err(|error| {
+                let explained = reload.path.as_deref().map_or("", |path| confinement.explain(path));
+                error + explained
+            })?;
+            confinement.admit(&config)?;
             bound.store(config.metrics.max_series, Ordering::Relaxed);
             apply(config);
             tracing::info!("Configuration reloaded");

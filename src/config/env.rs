@@ -141,6 +141,11 @@ impl Config {
             "orphans.open_files_interval" => {
                 self.orphans.open_files_interval = duration(value)?;
             }
+            "security.landlock" => self.security.landlock = utf8(value)?.parse()?,
+            "security.landlock_directories" => {
+                let list = super::docker::from_list(utf8(value)?);
+                self.security.landlock_directories = list.into_iter().map(PathBuf::from).collect();
+            }
             "storage.enabled" => self.storage.enabled = utf8(value)?.parse()?,
             "storage.path" => self.storage.path = PathBuf::from(value),
             "usage.assign_project_ids" => {

@@ -12,6 +12,7 @@ mod error;
 mod load;
 mod locate;
 mod secret;
+mod security;
 mod suggest;
 mod types;
 mod units;
@@ -25,6 +26,7 @@ pub use env::variable;
 pub use error::ConfigError;
 pub use load::{DEFAULT_PATH, Loaded, MAX_FILE_BYTES};
 pub use secret::Secret;
+pub use security::{Landlock, SecurityConfig};
 pub use types::{
     BasicAuth, Config, DiscoveryConfig, Enabled, FilesystemsConfig, IoConfig, MesosConfig,
     MetricsConfig, NetworkConfig, OrphansConfig, StorageConfig, TlsConfig, UsageConfig,

@@ -66,7 +66,8 @@ fn every_key_is_read() {
          orphans:\n  grace: 0s\n  open_files: false\n  open_files_interval: 5m\n\
          io: {enabled: false, interval: 2s, sample_interval: 500ms}\n\
          metrics:\n  max_series: 5000\nstorage: {enabled: true, path: /state}\n\
-         alerting: {alertmanagers: [http://am:9093]}\n",
+         alerting: {alertmanagers: [http://am:9093]}\n\
+         security: {landlock: strict, landlock_directories: [/data]}\n",
     )
     .unwrap()
     .config;
@@ -142,6 +143,10 @@ fn every_key_is_read() {
             alertmanagers: vec!["http://am:9093".into()],
             ..AlertingConfig::default()
         },
+        security: SecurityConfig {
+            landlock: Landlock::Strict,
+            landlock_directories: vec!["/data".into()],
+        },
     };
     assert_eq!(config, expected);
 }
@@ -157,7 +162,7 @@ fn empty_files_and_sections_mean_the_defaults() {
 fn refusals_name_file_line_column_and_reason() {
     let duration = "is not a duration such as \"15s\", \"10m\" or \"1h 30m\"";
     let keys = "mesos, docker, directories, discovery, usage, filesystems, network, io, orphans, \
-                conditions, metrics, storage, alerting";
+                conditions, metrics, storage, alerting, security";
     let cases = [
         (
             "mesos:\n  work_dri: /x\n",

@@ -10,6 +10,7 @@ use super::Secret;
 use super::alerting::AlertingConfig;
 use super::directories::DirectoryConfig;
 use super::docker::DockerConfig;
+use super::security::SecurityConfig;
 use super::units::{ByteSize, IdRange, duration};
 use crate::judge::conditions::Thresholds;
 
@@ -66,6 +67,9 @@ pub struct Config {
     /// Where findings are sent as alerts.
     #[serde(deserialize_with = "section")]
     pub alerting: AlertingConfig,
+    /// What this process may touch.
+    #[serde(deserialize_with = "section")]
+    pub security: SecurityConfig,
 }
 
 /// `mesos`: where the agent is and how to talk to it. What is absent is found from the host.

@@ -53,6 +53,9 @@ impl Config {
         let tenth = Duration::from_millis(100);
         within("io.sample_interval", self.io.sample_interval, tenth, 10 * SECOND)?;
         absolute("storage.path", Some(&self.storage.path))?;
+        for directory in &self.security.landlock_directories {
+            absolute("security.landlock_directories", Some(directory))?;
+        }
         within("orphans.grace", self.orphans.grace, Duration::ZERO, 366 * DAY)?;
         let interval = self.orphans.open_files_interval;
         within("orphans.open_files_interval", interval, SECOND, DAY)?;

@@ -59,6 +59,14 @@ pub enum Cause {
 }
 
 impl DirError {
+    /// The system's part of it.
+    pub fn into_io(self) -> io::Error {
+        match self.cause {
+            Cause::Errno(errno) => errno.into(),
+            other => io::Error::other(other.to_string()),
+        }
+    }
+
     /// It is not there (any more), which is normal in a live tree.
     pub fn gone(&self) -> bool {
         matches!(&self.cause, Cause::Errno(Errno::NOENT | Errno::SRCH | Errno::NODEV))

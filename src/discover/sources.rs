@@ -10,6 +10,7 @@ use crate::host::{Guard, Roots};
 use super::directories::DirectoriesSource;
 use super::docker::{DockerSource, Wake, join_tasks};
 use super::mesos::MesosSource;
+use super::mesos::locate::Locator;
 use super::mesos::settings::Resolved;
 use super::{Round, unite};
 
@@ -19,6 +20,7 @@ pub struct Sources {
     guard: Arc<Guard>,
     handle: Handle,
     wake: Option<Wake>,
+    locator: Option<Locator>,
     mesos: Option<(MesosConfig, MesosSource)>,
     docker: Option<(DockerConfig, DockerSource)>,
     directories: Option<(Vec<DirectoryConfig>, DirectoriesSource)>,
@@ -28,12 +30,26 @@ impl Sources {
     /// Reads nothing yet. `handle` runs requests; [`refresh`](Self::refresh) must not be called on
     /// one of its threads.
     pub fn new(roots: Roots, guard: Arc<Guard>, handle: Handle) -> Self {
-        Self { roots, guard, handle, wake: None, mesos: None, docker: None, directories: None }
+        Self {
+            roots,
+            guard,
+            handle,
+            wake: None,
+            locator: None,
+            mesos: None,
+            docker: None,
+            directories: None,
+        }
     }
 
     /// Lets sources that hear of changes call `wake`, on another thread, for each.
     pub fn with_wake(self, wake: Wake) -> Self {
         Self { wake: Some(wake), ..self }
+    }
+
+    /// Has the agent looked for by somebody else, who may see more.
+    pub fn with_locator(self, locator: Option<Locator>) -> Self {
+        Self { locator, ..self }
     }
 
     /// One round of every source. A source whose configuration changed starts anew.
@@ -54,8 +70,10 @@ impl Sources {
 
     fn mesos(&mut self, config: &MesosConfig) -> &mut MesosSource {
         let (guard, handle) = (Arc::clone(&self.guard), self.handle.clone());
-        let (roots, wanted) = (self.roots.clone(), config.clone());
-        kept(&mut self.mesos, config, || MesosSource::new(wanted, roots, guard, handle))
+        let (roots, wanted, locator) = (self.roots.clone(), config.clone(), self.locator.clone());
+        kept(&mut self.mesos, config, || {
+            MesosSource::new(wanted, roots, guard, handle).with_locator(locator)
+        })
     }
 
     fn docker(&mut self, config: &DockerConfig) -> &mut DockerSource {

@@ -5,6 +5,7 @@ pub mod capabilities;
 pub mod devices;
 pub mod errno;
 pub mod guard;
+pub mod landlock;
 mod lane;
 pub mod mounts;
 pub mod names;

@@ -266,6 +266,34 @@ pub fn resolve_names_without_modules() {
 #[cfg(not(all(target_env = "gnu", target_feature = "crt-static")))]
 pub fn resolve_names_without_modules() {}
 
+/// The same numbers on every architecture (`asm-generic/unistd.h`).
+const SYS_CLOSE_RANGE: libc::c_long = 436;
+const SYS_LANDLOCK_CREATE_RULESET: libc::c_long = 444;
+/// `LANDLOCK_CREATE_RULESET_VERSION` of `linux/landlock.h`.
+const LANDLOCK_VERSION: libc::c_long = 1;
+
+/// Version of Landlock that the kernel has, from 1.
+pub fn landlock_abi() -> io::Result<u32> {
+    let (no_attributes, no_size): (libc::c_long, libc::c_long) = (0, 0);
+    // SAFETY: with this flag the call takes a null pointer of length 0, makes no descriptor and
+    // answers a number.
+    let version = unsafe {
+        libc::syscall(SYS_LANDLOCK_CREATE_RULESET, no_attributes, no_size, LANDLOCK_VERSION)
+    };
+    u32::try_from(version).map_err(|_| io::Error::last_os_error())
+}
+
+/// Closes every descriptor but the standard three: what a parent left open by mistake or for
+/// others. To be called first thing in a program, before anything of it has opened one.
+pub fn close_inherited() -> io::Result<()> {
+    let (first, last, no_flags): (libc::c_long, libc::c_long, libc::c_long) =
+        (3, libc::c_long::from(u32::MAX), 0);
+    // SAFETY: close_range takes three integers. No descriptor from 3 on has an owner in this
+    // process yet, by the contract above.
+    let result = unsafe { libc::syscall(SYS_CLOSE_RANGE, first, last, no_flags) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd;

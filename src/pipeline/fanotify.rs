@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::host::Guard;
 use crate::measure::targets;
 use crate::measure::usage::How;
-use crate::measure::usage::fanotify::{Watcher, selftest};
+use crate::measure::usage::fanotify::Watcher;
+use crate::measure::usage::fanotify::selftest::{self, Proof};
 use crate::model::{Inventory, SourceError, SourceHealth, SourceReport};
 use crate::text;
 
@@ -18,12 +21,22 @@ const NAME: &str = "fanotify";
 const READER_SHARE: f64 = 0.5;
 
 /// Starts the watcher where it is asked for and works; says so either way.
-pub(super) fn start(config: &Config, guard: &Guard) -> Option<Watcher> {
+///
+/// `proved`: what a test before said, if there was one. Landlock leaves nothing open to try it in.
+pub(super) fn start(
+    config: &Config,
+    guard: &Guard,
+    proved: Option<Result<Proof, String>>,
+) -> Option<Watcher> {
     if !config.usage.fanotify {
         return None;
     }
     let budget = config.usage.cpu_budget * READER_SHARE;
-    match tested(config, guard, move |directory| Watcher::start(&[directory], budget)) {
+    let started = match proved {
+        Some(proved) => proved.and_then(|proof| Watcher::start_proved(proof, budget)),
+        None => tested(config, guard, move |directory| Watcher::start(&[directory], budget)),
+    };
+    match started {
         Ok(watcher) => {
             let overlay = match watcher.watch().proof().overlay {
                 Some(true) => "told",
@@ -40,17 +53,36 @@ pub(super) fn start(config: &Config, guard: &Guard) -> Option<Watcher> {
     }
 }
 
+/// Tests the kernel on a thread that has ended when this returns, unless a directory hangs.
+pub(super) fn prove(config: &Config) -> Result<Proof, String> {
+    let (sender, answer) = mpsc::sync_channel(1);
+    let own = own_directories(config);
+    let test = move || {
+        // Whoever asked may have given up.
+        let _ = sender.send(selftest::prove(&own));
+    };
+    let thread = std::thread::Builder::new().name("fanotify".into()).spawn(test);
+    let thread = thread.map_err(|error| format!("start a thread: {error}"))?;
+    // The test waits for events, too.
+    let proved = answer.recv_timeout(config.filesystems.timeout + Duration::from_secs(10));
+    let proved = proved.map_err(|_| "the test did not end in time".to_owned())?;
+    thread.join().map_err(|_| "internal error in the test".to_owned())?;
+    proved
+}
+
+fn own_directories(config: &Config) -> Vec<PathBuf> {
+    let runtime = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
+    [config.storage.path.clone()].into_iter().chain(runtime).chain([std::env::temp_dir()]).collect()
+}
+
 /// Tries each directory of our own, on the thread of its filesystem.
 fn tested<T: Send + 'static>(
     config: &Config,
     guard: &Guard,
     test: impl Fn(PathBuf) -> Result<T, String> + Clone + Send + 'static,
 ) -> Result<T, String> {
-    let runtime = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
-    let own =
-        [config.storage.path.clone()].into_iter().chain(runtime).chain([std::env::temp_dir()]);
     let mut reasons = Vec::new();
-    for directory in own {
+    for directory in own_directories(config) {
         let (test, there) = (test.clone(), directory.clone());
         match guard.run(&directory, "test of fanotify", move || test(there)) {
             Ok(Ok(result)) => return Ok(result),

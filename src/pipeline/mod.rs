@@ -3,9 +3,11 @@
 //! [`Daemon`] does it for ever, each room on its own thread and schedule; [`once`] does it one
 //! time for the one-shot commands.
 
+pub mod confinement;
 mod daemon;
 mod fanotify;
 mod filesystems;
+pub mod helper;
 pub mod once;
 mod once_log;
 mod open_files;

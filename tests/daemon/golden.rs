@@ -27,8 +27,11 @@ const VOLATILE: [&str; 12] = [
 fn settled(exposition: &str, scene: &scene::Prepared) -> String {
     let rootfs = scene.replay.roots().rootfs.display().to_string();
     let mut lines: Vec<String> = Vec::new();
-    // Docker containers of the machine that runs the test are no part of the scene.
-    for line in exposition.lines().filter(|line| !line.contains("plimsoll_container_io_")) {
+    // Docker containers of the machine that runs the test are no part of the scene, and its kernel
+    // may have no Landlock.
+    let foreign = ["plimsoll_container_io_", "collector=\"landlock\""];
+    let own = |line: &&str| !foreign.iter().any(|part| line.contains(part));
+    for line in exposition.lines().filter(own) {
         let line = line.replace(&rootfs, "ROOTFS").replace(&scene.api.url(), "AGENT_URL");
         let name = line.split(['{', ' ']).next().unwrap_or_default();
         // Which filesystem the temporary directory lies on is the machine's own affair.

@@ -47,6 +47,7 @@ pub use {
     process::parse as parse_began,
 };
 
+pub use data_root::DEFAULT as DEFAULT_DATA_ROOT;
 pub use events::Wake;
 pub use tasks::join_tasks;
 

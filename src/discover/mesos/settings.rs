@@ -42,7 +42,14 @@ impl Resolved {
         if config.enabled == Enabled::False {
             return None;
         }
-        let located = locate::locate(roots);
+        Self::merge(config, roots, locate::locate(roots))
+    }
+
+    /// The same, where somebody else has looked for the agent.
+    pub fn merge(config: &MesosConfig, roots: &Roots, located: Located) -> Option<Self> {
+        if config.enabled == Enabled::False {
+            return None;
+        }
         let packaged = || {
             let meta = roots.inside(&PathBuf::from(PACKAGED_WORK_DIR).join("meta"));
             // A cheap look at a local path that is almost always on the root filesystem.

@@ -21,6 +21,7 @@ use crate::model::{Agent, DiskSource, Presence, SourceError, Volume, VolumeKey, 
 use super::facts::{ApiFacts, CheckpointFacts, LayoutFacts, RuntimeFacts};
 use super::join::{self, ExternalPlaces, Joined, Witnesses};
 use super::layout::LayoutOptions;
+use super::locate::Locator;
 use super::settings::{Resolved, api_config};
 use super::{api, checkpoint, containers, external_places, layout, report, runtime, watched};
 
@@ -30,6 +31,7 @@ pub struct MesosSource {
     roots: Roots,
     guard: Arc<Guard>,
     handle: Handle,
+    locator: Option<Locator>,
     resolved: Option<(Resolved, Instant)>,
     client: Option<(String, api::Client)>,
     disks: Option<Vec<DiskSource>>,
@@ -48,11 +50,17 @@ impl MesosSource {
             roots,
             guard,
             handle,
+            locator: None,
             resolved: None,
             client: None,
             disks: None,
             links: false,
         }
+    }
+
+    /// Has the agent looked for by somebody else.
+    pub fn with_locator(self, locator: Option<Locator>) -> Self {
+        Self { locator, ..self }
     }
 
     /// What was found of where the agent is, for `check`.
@@ -67,11 +75,12 @@ impl MesosSource {
         }
         // `/proc/PID/exe` and the package's files are on mounts that may hang like any other.
         let (config, roots) = (self.config.clone(), self.roots.clone());
-        let found = self
-            .guard
-            .run(&self.roots.rootfs, "look for an agent", move || Resolved::find(&config, &roots))
-            .ok()
-            .flatten()?;
+        let located = self.locator.as_ref().map(|locate| locate());
+        let find = move || match located {
+            Some(located) => Resolved::merge(&config, &roots, located),
+            None => Resolved::find(&config, &roots),
+        };
+        let found = self.guard.run(&self.roots.rootfs, "look for an agent", find).ok().flatten()?;
         self.resolved = Some((found.clone(), Instant::now()));
         Some(found)
     }

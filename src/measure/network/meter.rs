@@ -63,7 +63,7 @@ impl NetworkMeter {
             one.mounts = entries.len();
             one.responsive = answered.get(device).copied();
             if one.responsive.is_none() && !automounted(&table, shown) {
-                asked.push((found.len(), ask(guard, shown)));
+                asked.push((found.len(), shown));
             }
             found.push(one);
         }
@@ -77,6 +77,9 @@ impl NetworkMeter {
             found.push(readers::described(entry, place));
         }
         let mut report = self.counters(guard, &table, &mut found);
+        // After the counters, among which the question itself would be.
+        let asked: Vec<_> =
+            asked.into_iter().map(|(index, shown)| (index, ask(guard, shown))).collect();
         for one in &mut found {
             if let Some(users) = self.namespaces.found.users.get(&one.device_number) {
                 one.users.clone_from(users);

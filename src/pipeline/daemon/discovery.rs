@@ -36,7 +36,8 @@ impl Shared {
         let guard = Arc::clone(&self.guard);
         let wake = Arc::clone(&self.discover);
         let mut all = Sources::new(self.roots.clone(), guard, self.handle.clone())
-            .with_wake(Arc::new(move || wake.raise()));
+            .with_wake(Arc::new(move || wake.raise()))
+            .with_locator(self.confinement.locator());
         self.history.wait(HISTORY_PATIENCE);
         while !self.stopping() {
             let started = Instant::now();
@@ -63,6 +64,8 @@ impl Shared {
             };
             let given = project_ids.round(&config, &inventory, &self.guard, &self.roots);
             inventory.sources.extend(given);
+            let confined = self.confinement.report(&inventory, &self.guard);
+            inventory.sources.extend(confined);
             self.count_and_log(&inventory.sources);
             self.accept(inventory);
             self.wait_for_discovery(started, &config);

@@ -37,6 +37,7 @@ use crate::model::{
     Snapshot, SourceReport, Subject, Timestamp, VolumeKey,
 };
 
+use super::confinement::Confinement;
 use super::fanotify;
 use super::once_log::OnceLog;
 use super::signal::Signal;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub telemetry: Arc<Telemetry>,
     /// How the daemon is reached.
     pub reached: Reached,
+    /// What Landlock keeps from the daemon, if anything.
+    pub confinement: Arc<Confinement>,
 }
 
 /// A running pipeline. Stops when dropped.
@@ -72,6 +75,7 @@ struct Shared {
     guard: Arc<Guard>,
     meter: UsageMeter,
     alerts: Sidecar,
+    confinement: Arc<Confinement>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     state: Mutex<State>,
     discover: Arc<Signal>,
@@ -117,11 +121,11 @@ impl Daemon {
     /// # Errors
     /// When the kernel gives no thread.
     pub fn start(settings: Settings) -> std::io::Result<Self> {
-        let Settings { config, roots, handle, telemetry, reached } = settings;
+        let Settings { config, roots, handle, telemetry, reached, confinement } = settings;
         let guard = Arc::new(Guard::new(roots.clone(), config.filesystems.timeout));
         let publish = Arc::new(Signal::default());
         let measured = Arc::clone(&publish);
-        let watcher = fanotify::start(&config, &guard);
+        let watcher = fanotify::start(&config, &guard, confinement.proved());
         let usage = usage_config(&config);
         let meter = UsageMeter::start_told(Arc::clone(&guard), usage, watcher, move || {
             measured.raise();
@@ -130,6 +134,7 @@ impl Daemon {
         let alerts = Sidecar::new(handle.clone(), counters, reached, &config.alerting);
         let shared = Arc::new(Shared {
             alerts,
+            confinement,
             config: ArcSwap::from_pointee(config),
             roots,
             handle,

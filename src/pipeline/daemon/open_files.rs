@@ -17,7 +17,7 @@ const SHARE: u32 = 100;
 
 impl Shared {
     pub(super) fn look_for_open_files_for_ever(&self) {
-        let mut looker = Looker::default();
+        let mut looker = Looker::with_helper(self.confinement.helper());
         while !self.stopping() {
             let started = Instant::now();
             let config = self.config.load_full();

@@ -28,6 +28,7 @@ mod test_server;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::facts::{ApiFacts, Authority};
@@ -136,6 +137,11 @@ async fn round(client: &Client) -> ApiFacts {
         errors: grouped(&errors),
         ..ApiFacts::default()
     }
+}
+
+/// The flags alone; `None`: the agent did not tell them.
+pub async fn read_flags(client: &Client) -> Option<BTreeMap<String, String>> {
+    get(client, "/flags", parse_flags).await.ok()
 }
 
 async fn get<T>(

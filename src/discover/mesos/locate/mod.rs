@@ -25,6 +25,10 @@ use super::api::hide_secret;
 use crate::host::Roots;
 use crate::model::SourceError;
 
+/// Looks for the agent in another's stead: another process, which may see more than this one. Must
+/// answer in bounded time.
+pub type Locator = std::sync::Arc<dyn Fn() -> Located + Send + Sync>;
+
 // For the fuzz targets.
 #[doc(hidden)]
 pub use {process::flag, socket::Listener, socket::parse as parse_sockets};

@@ -300,7 +300,11 @@ impl Watcher {
     /// files are made and removed there) and starts the reader, which uses at most `cpu_budget` of
     /// a core. An error: why fanotify is no help here.
     pub fn start(directories: &[PathBuf], cpu_budget: f64) -> Result<Self, String> {
-        let proof = selftest::prove(directories)?;
+        Self::start_proved(selftest::prove(directories)?, cpu_budget)
+    }
+
+    /// The same where the kernel was tested before.
+    pub fn start_proved(proof: Proof, cpu_budget: f64) -> Result<Self, String> {
         let failed = |what: &str, error: io::Error| format!("{what}: {error}");
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
             .map_err(|errno| failed("eventfd", errno.into()))?;

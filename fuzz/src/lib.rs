@@ -11,6 +11,7 @@ mod config;
 mod devices;
 mod docker;
 mod fanotify;
+mod groups;
 mod growth;
 mod limiter;
 mod master;
@@ -19,14 +20,16 @@ mod network;
 mod page;
 mod proc;
 mod state;
+mod targets;
 mod text;
 mod walker;
+mod web;
 
 /// One target.
 pub type Target = fn(&[u8]);
 
 /// Every target by name, which is also that of its corpus and of its program.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 20] = [
     ("agent", agent::run),
     ("cgroup", cgroup::run),
     ("checkpoint", checkpoint::run),
@@ -34,6 +37,7 @@ pub const TARGETS: [(&str, Target); 17] = [
     ("devices", devices::run),
     ("docker", docker::run),
     ("fanotify", fanotify::run),
+    ("groups", groups::run),
     ("growth", growth::run),
     ("limiter", limiter::run),
     ("master", master::run),
@@ -42,8 +46,10 @@ pub const TARGETS: [(&str, Target); 17] = [
     ("page", page::run),
     ("proc", proc::run),
     ("state", state::run),
+    ("targets", targets::run),
     ("text", text::run),
     ("walker", walker::run),
+    ("web", web::run),
 ];
 
 /// Runs one target by name.

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use plimsoll::expose::exposition::push_label;
+use plimsoll::expose::exposition::{MAX_VALUE, label_value, push_label};
 use plimsoll::text::{
     escape, escape_bytes, escape_hidden_json, is_hidden, path, path_value, quote,
 };
@@ -58,7 +58,8 @@ fn label(text: &str) {
             other => value.push(other),
         }
     }
-    assert_eq!(value, text);
+    assert_eq!(value, label_value(text));
+    assert!(value.len() <= MAX_VALUE && (value == text || text.len() > MAX_VALUE));
     assert_eq!(rest.as_str(), ",b=\"x\"");
 }
 

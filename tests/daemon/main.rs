@@ -4,6 +4,7 @@
 mod support;
 
 mod bad_input;
+mod bombs;
 mod browser;
 mod directories;
 mod golden;

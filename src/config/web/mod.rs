@@ -145,7 +145,11 @@ impl WebConfig {
             .map_err(|error| ConfigError::yaml(path, &error))
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Checks what the values mean, without a look at certificates.
+    ///
+    /// # Errors
+    /// The first reason.
+    pub fn check(&self) -> Result<(), String> {
         self.http_server_config.check()?;
         for (user, hash) in &self.basic_auth_users {
             hash.expose().parse::<bcrypt::HashParts>().map_err(|_| {

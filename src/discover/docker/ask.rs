@@ -28,6 +28,8 @@ const OURS: (u32, u32) = (1, 44);
 const ANONYMOUS: &str = "com.docker.volume.anonymous";
 /// Containers inspected at once.
 const AT_ONCE: usize = 8;
+/// Least bytes of what one container may be told in, where less of them all is allowed.
+const LEAST_INSPECTED: u64 = 1 << 20;
 /// Longest label that is shown, in characters.
 const MAX_LABEL: usize = 256;
 
@@ -231,6 +233,8 @@ async fn inspect(
             open.push(index);
         }
     }
+    // Those that are looked at at once are together as long as one list may be.
+    let cap = (client.max_body / AT_ONCE as u64).max(LEAST_INSPECTED).min(client.max_body);
     let until = Instant::now() + client.timeout;
     let (mut errors, mut left) = (Vec::new(), open.len());
     let mut open = open.into_iter();
@@ -240,7 +244,7 @@ async fn inspect(
             let Some(index) = open.next() else { break };
             let path = format!("{}/containers/{}/json", engine.prefix, containers[index].id);
             let client = client.clone();
-            looking.spawn(async move { (index, client.get::<Inspected>(&path).await) });
+            looking.spawn(async move { (index, client.get_capped::<Inspected>(&path, cap).await) });
         }
         let Some(Ok((index, looked))) = looking.join_next().await else { break };
         let container = &mut containers[index];

@@ -14,7 +14,9 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use crate::discover::http::{self, BodyError, printable};
+use crate::discover::http::{
+    self, BodyError, NOT_ASKED_FOR, has_more_values, is_encoded, most_values, printable,
+};
 
 use super::error::{EngineError, Failure};
 
@@ -37,16 +39,29 @@ impl Client {
     /// # Errors
     /// Whatever went wrong, with the path.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, EngineError> {
+        self.get_capped(path, self.max_body).await
+    }
+
+    /// The same of an answer that is at most `cap` bytes long.
+    ///
+    /// # Errors
+    /// Whatever went wrong, with the path.
+    pub async fn get_capped<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        cap: u64,
+    ) -> Result<T, EngineError> {
         let limit = self.timeout;
         let answer = tokio::time::timeout(limit, async {
             let body = self.open(path).await?;
-            http::read_body(body, self.max_body).await.map_err(|error| match error {
-                BodyError::TooLarge(cap) => Failure::TooLarge(cap),
+            http::read_body(body, cap).await.map_err(|error| match error {
                 BodyError::Broken(error) => from_hyper(&error),
+                BodyError::TooLarge(_) | BodyError::TooMuch => Failure::TooLarge(cap),
             })
         });
         let body = answer.await.unwrap_or(Err(Failure::Timeout(limit)));
-        body.and_then(|body| decode(&body)).map_err(|failure| self.error(path, failure))
+        body.and_then(|body| decode(&body, most_values(cap)))
+            .map_err(|failure| self.error(path, failure))
     }
 
     /// GETs `path`, whose answer has no end; only its start must come in time.
@@ -73,6 +88,9 @@ impl Client {
             .body(Empty::<Bytes>::new())
             .map_err(|error| Failure::Malformed(error.to_string()))?;
         let response = sender.send_request(request).await.map_err(|error| from_hyper(&error))?;
+        if is_encoded(response.headers()) {
+            return Err(Failure::Malformed(NOT_ASKED_FOR.into()));
+        }
         let status = response.status();
         if status != StatusCode::OK {
             let body = http::read_body(response.into_body(), 64 * 1024).await.unwrap_or_default();
@@ -94,7 +112,10 @@ impl Client {
     }
 }
 
-fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+fn decode<T: DeserializeOwned>(body: &[u8], most_values: u64) -> Result<T, Failure> {
+    if has_more_values(body, most_values) {
+        return Err(Failure::TooMany(most_values));
+    }
     serde_json::from_slice(body)
         .map_err(|error| Failure::Malformed(printable(error.to_string().as_bytes(), 200)))
 }

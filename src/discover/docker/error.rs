@@ -48,6 +48,9 @@ pub enum Failure {
     /// The body is longer than allowed.
     #[error("the answer is longer than {0} bytes")]
     TooLarge(u64),
+    /// The body would take far more memory than it is long.
+    #[error("the answer holds more than {0} values")]
+    TooMany(u64),
     /// The filesystem that holds the socket does not answer.
     #[error("{0}")]
     Unresponsive(String),
@@ -68,7 +71,7 @@ impl Failure {
             Self::Io(_) => "io",
             Self::Status { .. } => "status",
             Self::Malformed(_) => "malformed",
-            Self::TooLarge(_) => "too_large",
+            Self::TooLarge(_) | Self::TooMany(_) => "too_large",
             Self::Unresponsive(_) => "unresponsive",
         }
     }
@@ -87,7 +90,7 @@ impl Failure {
             Self::Timeout(_) => "look whether the engine hangs, or raise docker.timeout",
             Self::Io(_) | Self::Status { .. } => "look into the engine's log",
             Self::Malformed(_) => "check that docker.socket is a Docker or Podman engine",
-            Self::TooLarge(_) => "raise docker.max_body",
+            Self::TooLarge(_) | Self::TooMany(_) => "raise docker.max_body",
             Self::Unresponsive(_) => "see `mount` and `dmesg` on the host",
         }
     }

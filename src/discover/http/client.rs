@@ -2,6 +2,7 @@
 //! asked for.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,8 +10,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, LOCATION, USER_AGENT,
-    WWW_AUTHENTICATE,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION, USER_AGENT, WWW_AUTHENTICATE,
 };
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
@@ -19,10 +19,12 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::{Auth, BodyError, Failure, TlsConfig, printable, tls};
+use super::{Auth, BodyError, Failure, NOT_ASKED_FOR, TlsConfig, is_encoded, printable, tls};
 
 /// Connections kept open between requests.
 const MAX_IDLE: usize = 8;
+/// Bodies that are read at the same time are together at most so many times as long as one may be.
+const AT_ONCE: u64 = 2;
 
 type Sender = SendRequest<Full<Bytes>>;
 /// Why a connection ended, once it has.
@@ -76,6 +78,20 @@ pub struct HttpClient {
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     idle: Mutex<Vec<Sender>>,
+    /// Bytes of bodies that are not read to their end.
+    reading: AtomicU64,
+}
+
+/// What one body has of [`HttpClient::reading`].
+struct Reading<'a> {
+    all: &'a AtomicU64,
+    own: u64,
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.own, Ordering::Relaxed);
+    }
 }
 
 impl std::fmt::Debug for HttpClient {
@@ -124,6 +140,7 @@ impl HttpClient {
             host,
             tls,
             idle: Mutex::new(Vec::new()),
+            reading: AtomicU64::new(0),
             config,
         })
     }
@@ -243,21 +260,34 @@ impl HttpClient {
             }
             _ => {}
         }
-        if let Some(encoding) = response.headers().get(CONTENT_ENCODING)
-            && encoding != "identity"
-        {
-            return Err(Failure::Malformed("it is compressed, which was not asked for".into()));
+        if is_encoded(response.headers()) {
+            return Err(Failure::Malformed(NOT_ASKED_FOR.into()));
         }
         if status != StatusCode::OK {
             // An error's body is only worth its first words.
-            let body = read_body(response.into_body(), 64 * 1024).await.unwrap_or_default();
+            let body = super::read_body(response.into_body(), 64 * 1024).await.unwrap_or_default();
             let excerpt = printable(&body, 200);
             return Err(Failure::Status { status: status.as_u16(), excerpt });
         }
         let (head, body) = response.into_parts();
-        let body = read_body(body, self.config.max_body_bytes).await?;
+        let body = self.read(body).await?;
         self.keep(sender);
         Ok(Answer { headers: head.headers, body })
+    }
+
+    async fn read(&self, body: Incoming) -> Result<Bytes, Failure> {
+        let cap = self.config.max_body_bytes;
+        let most = cap.saturating_mul(AT_ONCE);
+        let mut reading = Reading { all: &self.reading, own: 0 };
+        let more = |bytes| {
+            reading.own += bytes;
+            reading.all.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= most
+        };
+        super::read_body_while(body, cap, more).await.map_err(|error| match error {
+            BodyError::TooLarge(cap) => Failure::TooLarge(cap),
+            BodyError::TooMuch => Failure::TooMuch(most),
+            BodyError::Broken(error) => from_hyper(error),
+        })
     }
 
     fn take_idle(&self) -> Option<Sender> {
@@ -286,13 +316,6 @@ where
         }
     });
     Ok((sender, ended))
-}
-
-async fn read_body(body: Incoming, cap: u64) -> Result<Bytes, Failure> {
-    super::read_body(body, cap).await.map_err(|error| match error {
-        BodyError::TooLarge(cap) => Failure::TooLarge(cap),
-        BodyError::Broken(error) => from_hyper(error),
-    })
 }
 
 fn from_hyper(error: hyper::Error) -> Failure {

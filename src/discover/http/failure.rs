@@ -52,6 +52,12 @@ pub enum Failure {
     /// The body is longer than allowed.
     #[error("the answer is longer than {0} bytes")]
     TooLarge(u64),
+    /// The body and those that are read beside it are longer than allowed.
+    #[error("this answer and those that come with it are longer than {0} bytes")]
+    TooMuch(u64),
+    /// The body would take far more memory than it is long.
+    #[error("the answer holds more than {0} values")]
+    TooMany(u64),
     /// The file with the secret.
     #[error("cannot read the secret from {}: {source}", path.display())]
     SecretFile {
@@ -89,7 +95,7 @@ impl Failure {
             Self::Unavailable => "unavailable",
             Self::Redirect { .. } | Self::Status { .. } => "status",
             Self::Malformed(_) | Self::BadSecret(_) | Self::Url(_) => "malformed",
-            Self::TooLarge(_) => "too_large",
+            Self::TooLarge(_) | Self::TooMuch(_) | Self::TooMany(_) => "too_large",
             Self::SecretFile { source, .. } => match source.kind() {
                 io::ErrorKind::NotFound => "missing",
                 io::ErrorKind::PermissionDenied => "permission",

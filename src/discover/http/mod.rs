@@ -3,13 +3,17 @@
 
 mod auth;
 mod client;
+mod encoding;
 mod failure;
 mod tls;
+mod values;
 
 pub use auth::{Auth, SecretSource};
 pub use client::{Answer, ClientConfig, HttpClient};
+pub use encoding::{NOT_ASKED_FOR, is_encoded};
 pub use failure::Failure;
 pub use tls::TlsConfig;
+pub use values::{has_more_values, most_values};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -20,6 +24,8 @@ use hyper::body::{Body, Incoming};
 pub enum BodyError {
     /// Longer than this many bytes.
     TooLarge(u64),
+    /// No more of it is taken.
+    TooMuch,
     /// It broke off, or is not HTTP.
     Broken(hyper::Error),
 }
@@ -28,7 +34,19 @@ pub enum BodyError {
 ///
 /// # Errors
 /// When it is longer, or breaks off.
-pub async fn read_body(mut body: Incoming, cap: u64) -> Result<Bytes, BodyError> {
+pub async fn read_body(body: Incoming, cap: u64) -> Result<Bytes, BodyError> {
+    read_body_while(body, cap, |_| true).await
+}
+
+/// The same as long as `more`, which is told of the bytes that come, is true.
+///
+/// # Errors
+/// When it is longer, breaks off, or there is to be no more of it.
+pub async fn read_body_while(
+    mut body: Incoming,
+    cap: u64,
+    mut more: impl FnMut(u64) -> bool,
+) -> Result<Bytes, BodyError> {
     if body.size_hint().lower() > cap {
         return Err(BodyError::TooLarge(cap));
     }
@@ -37,6 +55,9 @@ pub async fn read_body(mut body: Incoming, cap: u64) -> Result<Bytes, BodyError>
         if let Ok(data) = frame.map_err(BodyError::Broken)?.into_data() {
             if (bytes.len() + data.len()) as u64 > cap {
                 return Err(BodyError::TooLarge(cap));
+            }
+            if !more(data.len() as u64) {
+                return Err(BodyError::TooMuch);
             }
             bytes.extend_from_slice(&data);
         }

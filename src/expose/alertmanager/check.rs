@@ -104,7 +104,10 @@ fn hint(failure: &Failure) -> &'static str {
             "set alerting.alertmanagers to its base URL, with the prefix of its --web.external-url \
              if it has one"
         }
-        Failure::Malformed(_) | Failure::TooLarge(_) => {
+        Failure::Malformed(_)
+        | Failure::TooLarge(_)
+        | Failure::TooMuch(_)
+        | Failure::TooMany(_) => {
             "check that alerting.alertmanagers is an Alertmanager, and whether it wants https"
         }
         Failure::SecretFile { .. } => "make the file readable for the user of this service",

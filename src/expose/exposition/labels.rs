@@ -1,5 +1,26 @@
 //! Labels, escaped once per subject and used for each of its samples.
 
+use std::borrow::Cow;
+
+/// Longest value of a label, in bytes. Names that a host can hold are shorter; one that an API
+/// claims may be as long as its answer, and stands on each series of its subject.
+pub const MAX_VALUE: usize = 1024;
+
+/// A value as it stands in a label: of one that is too long the start, and a number made from all
+/// of it, so that two that differ stay two.
+pub fn label_value(value: &str) -> Cow<'_, str> {
+    if value.len() <= MAX_VALUE {
+        return Cow::Borrowed(value);
+    }
+    let fits = |end: &usize| value.is_char_boundary(*end);
+    let end = (0..=MAX_VALUE - 20).rev().find(fits).unwrap_or(0);
+    // FNV-1a: the same each time the daemon is started.
+    let number = value.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |number, byte| {
+        (number ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    Cow::Owned(format!("{}…{number:016x}", &value[..end]))
+}
+
 /// Appends `name="value"` to a list of labels, with a comma where it is not the first.
 pub fn push_label(out: &mut Vec<u8>, name: &str, value: &str) {
     if !out.is_empty() {
@@ -12,7 +33,7 @@ pub fn push_label(out: &mut Vec<u8>, name: &str, value: &str) {
 pub(super) fn push_pair(out: &mut Vec<u8>, name: &str, value: &str) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"=\"");
-    push_escaped(out, value, true);
+    push_escaped(out, &label_value(value), true);
     out.push(b'"');
 }
 
@@ -97,6 +118,19 @@ mod tests {
         push_label(&mut labels, "a", "");
         push_label(&mut labels, "b", "x\"\\\n\u{7}é");
         assert_eq!(labels, "a=\"\",b=\"x\\\"\\\\\\n\u{7}é\"".as_bytes());
+    }
+
+    #[test]
+    fn a_value_beyond_any_name_is_cut_and_stays_itself() {
+        let just = "é".repeat(MAX_VALUE / 2);
+        assert_eq!(label_value(&just), just);
+        let (one, two) = (just.clone() + "1", just.clone() + "2");
+        for value in [&one, &two] {
+            let cut = label_value(value);
+            assert!(cut.len() <= MAX_VALUE && cut.starts_with(&just[..1000]), "{cut}");
+        }
+        assert_ne!(label_value(&one), label_value(&two));
+        assert!(label_value(&"a".repeat(2000)).ends_with("aaaa…709ed71442c8d7b5"));
     }
 
     #[test]

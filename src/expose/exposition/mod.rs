@@ -9,7 +9,7 @@ mod labels;
 mod number;
 
 pub use gathered::write_gathered;
-pub use labels::{Arena, Labels, push_label};
+pub use labels::{Arena, Labels, MAX_VALUE, label_value, push_label};
 
 use bytes::Bytes;
 

@@ -2,6 +2,7 @@
 
 mod body;
 mod negotiate;
+mod patience;
 mod routes;
 
 use std::future::Future;
@@ -26,6 +27,7 @@ use crate::model::Snapshot;
 
 pub use body::Chunks;
 pub use negotiate::{accepts_gzip, format};
+use patience::Patient;
 pub use routes::{not_allowed, text};
 
 /// Connections open at once; further ones wait in the kernel's queue.
@@ -35,7 +37,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A request's head, in bytes.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// A connection is ended after this time even while answers go over it, so that clients that
-/// never read cannot hold all connections.
+/// read slowly cannot hold all connections ([`Patient`] ends those that do not read).
 const MAX_CONNECTION_AGE: Duration = Duration::from_secs(300);
 /// What a connection gets to finish its answer when it must end.
 const GRACE: Duration = Duration::from_secs(5);
@@ -164,7 +166,9 @@ async fn connection<T, S>(
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        // A client may be done with sending before it has its answer.
+        .half_close(true)
+        .serve_connection(TokioIo::new(Patient::new(stream)), service);
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,

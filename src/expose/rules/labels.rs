@@ -14,6 +14,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::expose::exposition::label_value;
 use crate::judge::conditions::Condition;
 use crate::model::{Finding, Severity, SubjectKind};
 
@@ -33,7 +34,8 @@ pub const IN_MAINTENANCE: &str = "true";
 /// the target and the external ones. Names that [`is_reserved`] have no place in it.
 pub fn alert_labels(finding: &Finding, target: &LabelSet) -> LabelSet {
     let mut labels = target.clone();
-    labels.extend(finding.subject.labels().map(|(name, value)| (name.into(), value.into())));
+    let subject = finding.subject.labels();
+    labels.extend(subject.map(|(name, value)| (name.into(), label_value(value).into_owned())));
     labels.extend(rule_labels(finding.severity).map(|(name, value)| (name.into(), value.into())));
     labels.insert(ALERT_NAME.to_owned(), finding.alert.to_owned());
     labels.retain(|_, value| !value.is_empty());

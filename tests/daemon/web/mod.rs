@@ -4,6 +4,7 @@ mod certificates;
 mod clients;
 mod reload;
 mod settings;
+mod strangers;
 
 use std::path::Path;
 use std::process::Command;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use hyper::Method;
 use tokio::time::Instant;
 
-use crate::discover::http::{Failure, HttpClient};
+use crate::discover::http::{Answer, Failure, HttpClient, has_more_values, most_values};
 
 use super::ApiConfig;
 use super::error::ApiError;
@@ -25,6 +25,8 @@ const LIMIT_WINDOW: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Client {
     http: HttpClient,
+    /// Values in an answer.
+    most_values: u64,
     limited: Mutex<VecDeque<Instant>>,
 }
 
@@ -34,12 +36,13 @@ impl Client {
     /// Opens no connection. Fails on a URL that is not `http(s)://HOST[:PORT][/PREFIX]`, on one
     /// with a user or password in it, and on authorities that cannot be read.
     pub fn new(config: ApiConfig) -> Result<Self, ApiError> {
+        let most_values = most_values(config.max_body_bytes);
         let http = HttpClient::new(config).map_err(|(failure, url)| ApiError {
             method: "GET".into(),
             url: url.unwrap_or_else(|| "mesos.agent_url".into()),
             failure,
         })?;
-        Ok(Self { http, limited: Mutex::new(VecDeque::new()) })
+        Ok(Self { http, most_values, limited: Mutex::new(VecDeque::new()) })
     }
 
     /// Base URL, without a slash at its end.
@@ -53,7 +56,7 @@ impl Client {
             self.wait_for_turn().await;
         }
         let answer = self.http.send(Method::GET, path, None).await;
-        answer.map(|answer| answer.body).map_err(|failure| self.error(path, None, failure))
+        self.body(answer).map_err(|failure| self.error(path, None, failure))
     }
 
     /// POSTs a v1 call and returns the body of a 200. `name` is the call's type (`GET_TASKS`),
@@ -62,7 +65,16 @@ impl Client {
         let path = "/api/v1";
         let bytes = Bytes::copy_from_slice(body.as_bytes());
         let answer = self.http.send(Method::POST, path, Some(bytes)).await;
-        answer.map(|answer| answer.body).map_err(|failure| self.error(path, Some(name), failure))
+        self.body(answer).map_err(|failure| self.error(path, Some(name), failure))
+    }
+
+    /// What is worth parsing.
+    fn body(&self, answer: Result<Answer, Failure>) -> Result<Bytes, Failure> {
+        let body = answer?.body;
+        if has_more_values(&body, self.most_values) {
+            return Err(Failure::TooMany(self.most_values));
+        }
+        Ok(body)
     }
 
     /// Gives a failure its method and URL.

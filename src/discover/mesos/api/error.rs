@@ -47,7 +47,7 @@ fn hint(failure: &Failure) -> &'static str {
             "check that mesos.agent_url is a Mesos or Clusterd agent, and whether it wants \
                  https"
         }
-        Failure::TooLarge(_) => "raise mesos.max_body",
+        Failure::TooLarge(_) | Failure::TooMuch(_) | Failure::TooMany(_) => "raise mesos.max_body",
         Failure::SecretFile { .. } => "make the file readable for the user of this service",
         Failure::BadSecret(_) => "correct mesos.basic_auth or mesos.bearer_token",
         Failure::Url(_) => "set mesos.agent_url to http://HOST:PORT or https://HOST:PORT",

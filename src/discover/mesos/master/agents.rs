@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::MesosConfig;
+use crate::discover::http::printable;
 
 use super::super::api::{ApiError, Failure};
 use super::super::settings::api_config;
@@ -118,7 +119,7 @@ pub async fn registered(
             Err(error) => Err(ApiError {
                 method: "GET".into(),
                 url: format!("{url}{SLAVES}"),
-                failure: Failure::Malformed(error.to_string()),
+                failure: Failure::Malformed(printable(error.to_string().as_bytes(), 200)),
             }),
         });
         match parsed {

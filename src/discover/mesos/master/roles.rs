@@ -11,6 +11,7 @@ use std::time::Instant;
 use serde::Deserialize;
 
 use crate::config::MesosConfig;
+use crate::discover::http::printable;
 use crate::model::{RoleOwners, SourceError, SourceHealth, SourceReport};
 
 use super::super::api::{ApiConfig, ApiError, Failure};
@@ -85,7 +86,7 @@ impl MasterSource {
         parse_roles(&body).map_err(|error| ApiError {
             method: "GET".into(),
             url: format!("{url}{ROLES}"),
-            failure: Failure::Malformed(error.to_string()),
+            failure: Failure::Malformed(printable(error.to_string().as_bytes(), 200)),
         })
     }
 }

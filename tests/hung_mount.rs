@@ -72,7 +72,7 @@ fn a_hung_mount_costs_one_thread_and_delays_nothing_else() {
         }
     });
     let took = began.elapsed();
-    assert!(took >= LIMIT && took < LIMIT * 4, "{took:?}");
+    assert!(took >= LIMIT && took < LIMIT * 8, "{took:?}");
     fs.wait_stuck();
 
     // Now whatever is thrown at it fails at once, by whichever mount, and elsewhere all is well.
@@ -83,7 +83,8 @@ fn a_hung_mount_costs_one_thread_and_delays_nothing_else() {
         assert_eq!(guard.resolve(&hung_at.join("dir/inner")).unwrap_err().reason(), "unresponsive");
         assert_eq!(size(&guard, &dir.path().join("plain")).unwrap(), 3);
     }
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    // Each would have waited for the limit.
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     let stuck = guard.unresponsive();
     assert_eq!(stuck.len(), 1);
     assert_eq!((stuck[0].mount_point.as_path(), stuck[0].op), (hung_at.as_path(), "stat"));
@@ -100,7 +101,7 @@ fn a_hung_mount_costs_one_thread_and_delays_nothing_else() {
 
     // It answers again: noticed without being told, and the dropped work is not run after all.
     fs.set(Mood::Answer);
-    let until = Instant::now() + Duration::from_secs(5);
+    let until = Instant::now() + Duration::from_secs(60);
     while !guard.unresponsive().is_empty() {
         assert!(Instant::now() < until, "it never recovers");
         std::thread::sleep(Duration::from_millis(5));
@@ -122,7 +123,7 @@ fn a_hung_mount_costs_one_thread_and_delays_nothing_else() {
     drop(fs);
     assert_eq!(size(&guard, &file).unwrap_err().reason(), "missing");
     drop(guard);
-    let until = Instant::now() + Duration::from_secs(5);
+    let until = Instant::now() + Duration::from_secs(60);
     while threads_named_mount() > 0 {
         assert!(Instant::now() < until, "workers outlive their guard");
         std::thread::sleep(Duration::from_millis(5));
@@ -160,7 +161,7 @@ fn idle_workers_end() {
     let guard = Guard::with_idle_time(Roots::default(), LIMIT, Duration::from_millis(50));
     assert_eq!(guard.run(Path::new("/tmp"), "work", || 1).unwrap(), 1);
     assert_eq!(guard.threads(), 1);
-    let until = Instant::now() + Duration::from_secs(5);
+    let until = Instant::now() + Duration::from_secs(60);
     while guard.threads() > 0 {
         assert!(Instant::now() < until, "an idle worker stays");
         std::thread::sleep(Duration::from_millis(10));

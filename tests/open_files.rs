@@ -80,7 +80,7 @@ fn a_mapped_file_without_a_descriptor_is_found() {
     let mut child = Command::new(&program).arg("600").spawn().expect("a process");
     // Mapped once its new program runs.
     let start = Instant::now();
-    while held(&volume).by.is_empty() && start.elapsed() < Duration::from_secs(10) {
+    while held(&volume).by.is_empty() && start.elapsed() < Duration::from_secs(60) {
         std::thread::sleep(Duration::from_millis(20));
     }
     let process = Process(child);

@@ -76,7 +76,7 @@ fn killed_at_any_moment_every_start_reads_a_whole_history() {
                 // What is in the pipe after the kill was written all the same.
                 safe = written.parse().unwrap();
             }
-            assert!(started.elapsed() < Duration::from_secs(20), "round {round} hangs");
+            assert!(started.elapsed() < Duration::from_secs(60), "round {round} hangs");
             if !killed && alive_since.is_some_and(|since| since.elapsed() >= life) {
                 child.kill().unwrap();
                 killed = true;

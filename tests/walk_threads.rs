@@ -110,7 +110,7 @@ fn what_cannot_be_read_fails_alone() {
     fs::create_dir(&hung_at).unwrap();
     tree(&fine, 50, 5);
     let fs = HungFs::mount(&hung_at);
-    let guard = Guard::new(Roots::default(), Duration::from_millis(500));
+    let guard = Guard::new(Roots::default(), Duration::from_millis(1500));
     let targets = [target(&fine), target(&hung_at), target(&hung_at.join("dir"))];
     let reasons = |threads| {
         let found = measure_once_with(&guard, &targets, threads, |_| {});
@@ -124,7 +124,7 @@ fn what_cannot_be_read_fails_alone() {
     fs.set(Mood::Hang);
     let began = Instant::now();
     assert_eq!(reasons(4), ["", "unresponsive", "unresponsive"]);
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     assert_eq!(guard.unresponsive().len(), 1);
     fs.set(Mood::Answer);
 }

@@ -28,13 +28,17 @@ pub(super) fn run(global: &GlobalArgs, args: &DemoArgs) -> anyhow::Result<ExitCo
     config.usage.max_age = Duration::from_secs(5);
     config.usage.cpu_budget = 0.05;
 
+    let open = match args.listen.first() {
+        Some(listen) if listen.port() != 0 => format!("http://{}/", listen.browsable()),
+        // The kernel chooses the port later.
+        _ => "the address that is logged below".to_owned(),
+    };
     // To the person who started it, beside the log.
     let _ = writeln!(
         std::io::stderr(),
-        "\n  A made-up agent with live writers runs in {}\n  Open http://{}/ for the status page, \
+        "\n  A made-up agent with live writers runs in {}\n  Open {open} for the status page, \
          /metrics for Prometheus. Ctrl-C ends it and removes the directory.\n",
         scene.home().display(),
-        args.listen.first().map(|listen| listen.browsable()).unwrap_or_default(),
     );
     let port = Port { listen: &args.listen, web: &WebArgs::default() };
     let code = serve(global, port, config, Reload { path: None }, false, Confinement::none());

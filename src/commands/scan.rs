@@ -50,9 +50,9 @@ pub(super) fn run(global: &GlobalArgs, args: &ScanArgs) -> anyhow::Result<ExitCo
             Ok(row) => rows.push(row),
             Err(reason) => {
                 failed = true;
+                let told = refusal(&target.path, &reason);
                 // Not the log: this is the answer for this path.
-                let _ =
-                    writeln!(std::io::stderr(), "plimsoll: {}: {reason}", text::path(&target.path));
+                let _ = writeln!(std::io::stderr(), "plimsoll: {told}");
             }
         }
     }
@@ -85,6 +85,20 @@ fn target(path: &Path, guard: &Guard) -> Target {
         // Whoever names a path wants it walked, wherever it lies.
         remote: false,
     }
+}
+
+/// A failure as one line. Most begin with the path as it is, which may hold anything that a terminal
+/// acts on.
+fn refusal(path: &Path, reason: &str) -> String {
+    let named = format!("{}: ", path.display());
+    let reason = reason.strip_prefix(&named).unwrap_or(reason);
+    let reason = if reason.chars().any(text::is_hidden) {
+        text::escape(reason)
+    } else {
+        // Its paths are escaped already.
+        reason.into()
+    };
+    format!("{}: {reason}", text::path(path))
 }
 
 fn row(path: &Path, measured: &Measured) -> Result<ScanRow, String> {

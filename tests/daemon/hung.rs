@@ -74,11 +74,8 @@ fn a_hung_disk_delays_nothing_else_and_its_recovery_is_noticed() {
     daemon.wait_for("the next one", Duration::from_secs(20), |daemon| {
         (measured_at(daemon, "mysql-0")? > first).then_some(())
     });
-    let start = Instant::now();
-    for _ in 0..20 {
-        assert_eq!(daemon.get("/metrics").status, 200);
-    }
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    let middle = daemon.middle_scrape();
+    assert!(middle < Duration::from_secs(1), "scrapes wait for what hangs: {middle:?}");
     let sandboxes = daemon.json("/api/v1/sandboxes");
     let standalone = sandboxes
         .as_array()
@@ -88,8 +85,10 @@ fn a_hung_disk_delays_nothing_else_and_its_recovery_is_noticed() {
         .expect("the standalone container");
     assert!(standalone["used_bytes"].as_u64().expect("measured") > 3_000_000, "{standalone}");
     // Every network filesystem of the machine is asked: one thread each, those of other tests too.
-    let most = before + 1 + fuse_mounts();
-    assert!(threads(daemon) <= most, "{} threads, {before} before", threads(daemon));
+    // One whose filesystem is gone ends a little later; what is started each round never gets fewer.
+    daemon.wait_for(&format!("{before} threads and one"), Duration::from_secs(60), |daemon| {
+        (threads(daemon) <= before + 1 + fuse_mounts()).then_some(())
+    });
 
     // A second process that looks at the same host ends, too.
     let start = Instant::now();
@@ -100,7 +99,7 @@ fn a_hung_disk_delays_nothing_else_and_its_recovery_is_noticed() {
         .expect("plimsoll check");
     let report = String::from_utf8_lossy(&check.stdout).into_owned();
     assert!(report.contains("unresponsive"), "{report}");
-    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 
     hung_disk.set(Mood::Answer);
     daemon.wait_for("the disk answers again", Duration::from_secs(20), |daemon| {

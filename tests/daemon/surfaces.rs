@@ -102,6 +102,20 @@ fn scan_counts_like_du() {
     assert!(String::from_utf8_lossy(&missing.stderr).contains("not-there"));
 }
 
+/// `scan *` as root, in a directory where somebody else chooses names.
+#[test]
+fn scan_shows_a_failed_path_once_and_nothing_that_a_terminal_acts_on() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let place = dir.path().join("no\x1b[31m\nplimsoll: all is well");
+    std::fs::write(&place, "a file").expect("write");
+    let scan = Command::new(env!("CARGO_BIN_EXE_plimsoll")).arg("scan").arg(&place).output();
+    let told = String::from_utf8(scan.expect("plimsoll").stderr).expect("UTF-8");
+    assert_eq!(told.lines().count(), 1, "{told:?}");
+    assert!(!told.contains('\x1b'), "{told:?}");
+    assert_eq!(told.matches("all is well").count(), 1, "{told:?}");
+    assert!(told.contains("Not a directory"), "{told:?}");
+}
+
 #[test]
 fn check_says_what_works_and_what_to_do() {
     let whole = scene::quiet();

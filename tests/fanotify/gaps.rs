@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use plimsoll::measure::usage::hot::{WINDOW, untold};
 
@@ -23,7 +23,11 @@ fn lost_events_end_it_until_the_next_full_pass() {
     let (mut tree, mut other) =
         (told(&busy, Duration::ZERO, &watch), told(&still, Duration::ZERO, &watch));
     fs::write(busy.join("dir-0/wakes"), "the reader").unwrap();
-    std::thread::sleep(Duration::from_millis(400));
+    let until = Instant::now() + Duration::from_secs(60);
+    while watch.stats().events_total == 0 {
+        assert!(Instant::now() < until, "the reader never wakes up");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let limit: usize = fs::read_to_string("/proc/sys/fs/fanotify/max_queued_events")
         .map_or(16_384, |text| text.trim().parse().unwrap());
     for n in 0..limit + 500 {

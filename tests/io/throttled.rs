@@ -59,7 +59,7 @@ fn bytes_and_limits_are_exact_and_throttled_seconds_true() {
     }
     let truth = writer.seconds();
     assert!(truth >= 30.0, "the kernel held it back for {truth} s only");
-    assert!(beside.iter().sum::<f64>() < truth / 4.0, "the neighbour was not held back");
+    assert!(beside.iter().sum::<f64>() < truth / 2.0, "the neighbour was not held back");
 
     let written = |daemon: &Daemon, container: &str| {
         value(&daemon.get("/metrics").body, &series("written_bytes_total", container, &device))

@@ -80,7 +80,7 @@ impl HungFs {
 
     /// Waits until a request is stuck in it.
     pub fn wait_stuck(&self) {
-        let until = Instant::now() + Duration::from_secs(10);
+        let until = Instant::now() + Duration::from_secs(60);
         let mut state = self.gate.state.lock().unwrap();
         while state.1 == 0 || state.0 != Mood::Hang {
             assert!(Instant::now() < until, "no request reached the hung filesystem");

@@ -15,10 +15,16 @@ fn the_budget_is_kept() {
     std::thread::sleep(Duration::from_secs(4));
     let (after, seconds) = (meter.stats(), began.elapsed().as_secs_f64());
     let spent = after.cpu_seconds_total - before.cpu_seconds_total;
-    // Some is left of what was saved up, and a slice may overdraw.
-    assert!(spent < 0.02 * seconds + 0.04, "{spent} CPU seconds in {seconds} s");
-    assert!(spent > 0.3 * 0.02 * seconds, "{spent} CPU seconds in {seconds} s: it idles");
-    assert!(after.inodes_total > before.inodes_total);
+    // What was spent is told every two seconds, so that of up to two more may be among it; some is
+    // left of what was saved up, and a slice may overdraw.
+    assert!(spent < 0.02 * (seconds + 2.0) + 0.08, "{spent} CPU seconds in {seconds} s");
+    // It does not idle either.
+    let until = Instant::now() + Duration::from_secs(60);
+    while meter.stats().cpu_seconds_total - before.cpu_seconds_total < 0.024 {
+        assert!(Instant::now() < until, "it idles: {:?}", meter.stats());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(meter.stats().inodes_total > before.inodes_total);
 }
 
 #[test]
@@ -34,10 +40,13 @@ fn a_budget_of_almost_nothing_publishes_nothing_partial() {
     };
     let meter = start(&guard(), config);
     meter.set_targets(vec![target("one", dir.path())]);
-    std::thread::sleep(Duration::from_millis(1500));
+    let until = Instant::now() + Duration::from_secs(60);
+    while meter.stats().debt_seconds <= 0.5 {
+        assert!(Instant::now() < until, "{:?}", meter.stats());
+        std::thread::sleep(Duration::from_millis(50));
+    }
     assert_eq!(meter.results().get(&subject("one")).cloned().unwrap_or_default().sample, None);
-    let stats = meter.stats();
-    assert!(stats.debt_seconds > 0.5 && stats.pending == 1, "{stats:?}");
+    assert_eq!(meter.stats().pending, 1);
 }
 
 #[test]
@@ -82,11 +91,21 @@ fn system_calls_are_bounded_beside_cpu() {
     let dir = tempfile::tempdir().unwrap();
     tree(dir.path(), 3000);
     let config = UsageConfig { syscall_budget: 1000, slice_inodes: 100, ..quick() };
+    let began = Instant::now();
     let meter = start(&guard(), config);
     meter.set_targets(vec![target("one", dir.path())]);
     std::thread::sleep(Duration::from_millis(1500));
-    // What may be saved up, what one and a half seconds give, and a slice or two.
-    let inodes = meter.stats().inodes_total;
-    assert!(inodes as f64 * 1.25 <= 1000.0 * 2.6 + 500.0, "{inodes}");
-    assert!(inodes >= 1000, "{inodes}");
+    let until = Instant::now() + Duration::from_secs(60);
+    let inodes = loop {
+        let inodes = meter.stats().inodes_total;
+        if inodes >= 1000 {
+            break inodes;
+        }
+        assert!(Instant::now() < until, "it idles: {:?}", meter.stats());
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    // What may be saved up, what the time since the start gives, and a slice or two.
+    let seconds = began.elapsed().as_secs_f64();
+    let most = 1000.0 * (seconds + 1.1) + 500.0;
+    assert!(inodes as f64 * 1.25 <= most, "{inodes} inodes in {seconds} s");
 }

@@ -40,7 +40,8 @@ fn target(name: &str, path: &Path) -> Target {
 }
 
 fn guard() -> Arc<Guard> {
-    Arc::new(Guard::new(Roots::default(), Duration::from_millis(300)))
+    // Long enough for a busy machine to answer where nothing hangs.
+    Arc::new(Guard::new(Roots::default(), Duration::from_millis(1500)))
 }
 
 /// Fast enough for a test.
@@ -67,7 +68,7 @@ fn eventually(
     what: &str,
     holds: impl Fn(&Measured) -> bool,
 ) -> Measured {
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_secs(60);
     loop {
         let measured = meter.results().get(&subject(name)).cloned().unwrap_or_default();
         if holds(&measured) {
@@ -145,15 +146,22 @@ fn every_subject_is_measured_and_followed() {
     meter.set_targets(targets);
     eventually(&meter, "middle", "forgotten", |m| *m == Measured::default());
     assert_eq!(meter.results().len(), 1);
-    std::thread::sleep(Duration::from_millis(500));
-    let stats = meter.stats();
-    assert!(stats.passes_total["complete"] >= 4, "{stats:?}");
-    assert!(stats.inodes_total >= 3000 && stats.cpu_seconds_total > 0.0, "{stats:?}");
+    let until = Instant::now() + Duration::from_secs(60);
+    // The counters are told every now and then.
+    let stats = loop {
+        let stats = meter.stats();
+        let passes = stats.passes_total.get("complete").copied().unwrap_or(0);
+        if passes >= 4 && stats.inodes_total >= 3000 && stats.cpu_seconds_total > 0.0 {
+            break stats;
+        }
+        assert!(Instant::now() < until, "{stats:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
     assert_eq!((stats.subjects, stats.pending), (1, 0));
     assert!(updates.load(Ordering::Relaxed) > 1);
     let began = Instant::now();
     meter.shutdown();
-    assert!(began.elapsed() < Duration::from_secs(1));
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 #[test]

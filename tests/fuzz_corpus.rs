@@ -3,7 +3,7 @@
 #![allow(missing_docs)]
 
 #[path = "../fuzz/src/lib.rs"]
-mod targets;
+mod fuzz;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -35,10 +35,10 @@ fn every_target_has_a_corpus_and_a_program() {
         names.map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned()).collect()
     };
     let known: BTreeSet<String> =
-        targets::TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+        fuzz::TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(names("corpus"), known);
     assert_eq!(names("fuzz_targets"), known);
-    for (name, _) in targets::TARGETS {
+    for (name, _) in fuzz::TARGETS {
         assert!(!inputs(name).is_empty(), "{name}");
     }
 }
@@ -46,13 +46,13 @@ fn every_target_has_a_corpus_and_a_program() {
 #[test]
 fn nothing_in_the_corpus_breaks_what_must_hold() {
     let mut broken = Vec::new();
-    for (name, _) in targets::TARGETS {
+    for (name, _) in fuzz::TARGETS {
         for path in inputs(name) {
             let input = fs::read(&path).expect("an input");
             let changed = if name == "walker" { CHANGED_TREES } else { CHANGED };
             for number in 0..=changed {
                 let input = change(&input, number);
-                if catch_unwind(AssertUnwindSafe(|| targets::run(name, &input))).is_err() {
+                if catch_unwind(AssertUnwindSafe(|| fuzz::run(name, &input))).is_err() {
                     broken.push(format!(
                         "{} changed {number}: {}",
                         path.display(),

@@ -1,6 +1,5 @@
 //! Scrapers: what they ask for and when, and what became of it.
 
-use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -187,15 +186,11 @@ async fn scrape(
 
 /// The page is whole.
 fn look(body: &[u8], kind: Kind) -> Result<(), String> {
-    let mut page = String::new();
-    match kind {
-        Kind::Gzip => flate2::read::MultiGzDecoder::new(body).read_to_string(&mut page),
-        Kind::Plain => {
-            let mut body = body;
-            body.read_to_string(&mut page)
-        }
-    }
-    .map_err(|error| error.to_string())?;
+    let page = match kind {
+        Kind::Gzip => std::io::read_to_string(flate2::read::MultiGzDecoder::new(body)),
+        Kind::Plain => std::io::read_to_string(body),
+    };
+    let page = page.map_err(|error| error.to_string())?;
     let series = super::series(&page);
     if series < super::SERIES || !page.contains("plimsoll_build_info{") {
         return Err(format!("{series} series"));

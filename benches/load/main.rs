@@ -47,7 +47,8 @@ fn main() {
         ("gzip, as often as it can", Kind::Gzip, Schedule::Eager, EAGER),
         ("plain, as often as it can", Kind::Plain, Schedule::Eager, EAGER),
     ];
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
     let mut lost = 0;
     for (name, kind, schedule, connections) in phases {
         let (cpu, start) = (cpu_seconds(daemon.pid()), Instant::now());

@@ -117,9 +117,8 @@ pub fn run(scene: &Scene, agent: &Agent, mounts: &Path, stopped: impl Fn() -> bo
         count.restarts += usize::from(told.mood == Mood::Up && mood == Mood::Down);
         told.mood = mood;
         told.runs = runs.iter().map(|(_, run)| run.clone()).collect();
-        let claimed = claims.iter().filter(|(since, _, claimed)| {
-            *claimed && second < since + VOLUME.0
-        });
+        let claimed =
+            claims.iter().filter(|(since, _, claimed)| *claimed && second < since + VOLUME.0);
         told.volumes = claimed.map(|(_, id, _)| id.clone()).collect();
         drop(told);
 
@@ -138,9 +137,8 @@ fn executors(work: &Path) -> PathBuf {
     let latest = fs::read_link(work.join("meta/slaves/latest")).expect("the agent's own link");
     let agent = latest.file_name().expect("an id").to_owned();
     let frameworks = work.join("slaves").join(agent).join("frameworks");
-    let found = fs::read_dir(&frameworks).expect("frameworks").map(|entry| {
-        entry.expect("an entry").path()
-    });
+    let found =
+        fs::read_dir(&frameworks).expect("frameworks").map(|entry| entry.expect("an entry").path());
     let found = found.filter(|path| path.to_string_lossy().ends_with("-0001")).min();
     found.expect("the second framework").join("executors")
 }

@@ -118,8 +118,9 @@ const DENSE: &str = "{\"name\":\"\",\"type\":\"\"},";
 fn dense(bytes: usize) -> String {
     let objects = DENSE.repeat(bytes / DENSE.len());
     let last = "{\"name\":\"\",\"type\":\"\"}";
-    format!("{{\"id\":\"\",\"frameworks\":[],\"unreserved_resources_full\":[{objects}{last}],\"Volumes\":[{{}}]")
-        + ",\"reserved_resources_full\":{}}"
+    format!(
+        "{{\"id\":\"\",\"frameworks\":[],\"unreserved_resources_full\":[{objects}{last}],\"Volumes\":[{{}}]"
+    ) + ",\"reserved_resources_full\":{}}"
 }
 
 /// A gigabyte in a megabyte: members of a gzip file that follow each other are one text.
@@ -363,7 +364,8 @@ fn throw_all(bombs: &'static [Bomb], timeout: &str) {
         assert!(scraper.join().expect("every scrape was answered") > bombs.len());
     });
     let page = daemon.get("/metrics").body;
-    let failed = page.lines().filter(|line| line.starts_with("plimsoll_alertmanager_failures_total"));
+    let failed =
+        page.lines().filter(|line| line.starts_with("plimsoll_alertmanager_failures_total"));
     let failed: f64 = failed.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
     assert!(failed >= 1.0, "no Alertmanager failed:\n{page}");
     assert_eq!(daemon.stop(), Some(0));

@@ -11,10 +11,13 @@ pub fn is_encoded(headers: &HeaderMap) -> bool {
     let any_but = |name: HeaderName, plain: [&str; 2]| {
         headers.get_all(name).iter().any(|value| {
             let words = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
-            words.into_iter().any(|word| !plain.iter().any(|plain| word.eq_ignore_ascii_case(plain.as_bytes())))
+            words
+                .into_iter()
+                .any(|word| !plain.iter().any(|plain| word.eq_ignore_ascii_case(plain.as_bytes())))
         })
     };
-    any_but(CONTENT_ENCODING, ["identity", ""]) || any_but(TRANSFER_ENCODING, ["chunked", "identity"])
+    any_but(CONTENT_ENCODING, ["identity", ""])
+        || any_but(TRANSFER_ENCODING, ["chunked", "identity"])
 }
 
 #[cfg(test)]

@@ -45,9 +45,8 @@ impl<S> Patient<S> {
         }
         let allowed = self.patience + Duration::from_secs(self.written / SLOWEST);
         let left = allowed.saturating_sub(self.stuck);
-        let (_, end) = self
-            .now
-            .get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(left))));
+        let (_, end) =
+            self.now.get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(left))));
         ready!(end.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
     }

@@ -193,6 +193,44 @@ proptest! {
     }
 }
 
+/// A link elsewhere tells nothing of itself here: the file is another kind of record afterwards, and
+/// so is none of those beside it.
+#[test]
+fn a_link_from_elsewhere_hides_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (root, outside) = (dir.path().join("box"), dir.path().join("beside"));
+    fs::create_dir(&root).unwrap();
+    fs::create_dir(&outside).unwrap();
+    let path = |i: usize| root.join(format!("f{i}"));
+    (0..9).for_each(|i| fs::write(path(i), [1]).unwrap());
+    let missed = |change: &dyn Fn()| {
+        std::thread::sleep(Duration::from_millis(60));
+        let mut tree = full(&root, Duration::ZERO, MEMORY).1.unwrap();
+        change();
+        let value = refresh(&mut tree, 1000).0.used_bytes;
+        let (exact, new) = full(&root, Duration::ZERO, MEMORY);
+        assert_eq!(drift(&tree, &new.unwrap()).bytes, exact.used_bytes - value);
+        exact.used_bytes - value
+    };
+    let grow = |i: usize, bytes: usize| {
+        let file = OpenOptions::new().write(true).open(path(i)).unwrap();
+        file.write_all_at(&vec![1; bytes], 0).unwrap();
+        file.sync_all().unwrap();
+    };
+    let all = |bytes: usize| (0..9).for_each(|i| grow(i, bytes));
+    let linked = outside.join("link");
+    let told = missed(&|| {
+        fs::hard_link(path(4), &linked).unwrap();
+        all(8192);
+    });
+    assert_eq!(told, 9 * 4096);
+    let told = missed(&|| {
+        fs::remove_file(&linked).unwrap();
+        all(16_384);
+    });
+    assert_eq!(told, 9 * 8192);
+}
+
 /// Files in directories of fifty, as sandboxes have them.
 fn make(root: &Path, files: usize) {
     for i in 0..files {

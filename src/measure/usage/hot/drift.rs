@@ -43,15 +43,31 @@ pub fn drift(old: &Tree, new: &Tree) -> Missed {
             let named = dir.files.iter().filter(|file| file.is_named(&hint.name));
             hot.extend(named.map(|file| file.inode));
         }
-        let (mut then, mut now) = (was.files.clone(), dir.files.clone());
-        // The same order, unless the filesystem lists a directory anew each time.
-        if then.iter().zip(&now).any(|(then, now)| then.inode != now.inode) {
-            then.sort_unstable_by_key(|file: &FileRecord| file.inode);
-            now.sort_unstable_by_key(|file: &FileRecord| file.inode);
+        let mut compare = |inode: u64, then: u64, now: u64| {
+            if !hot.contains(&inode) {
+                count(then.abs_diff(now));
+            }
+        };
+        let inode = |file: &FileRecord| file.inode;
+        if was.files.iter().map(inode).eq(dir.files.iter().map(inode)) {
+            for (then, now) in was.files.iter().zip(&dir.files) {
+                compare(now.inode, then.blocks(), now.blocks());
+            }
+            continue;
         }
-        for (then, now) in then.iter().zip(&now) {
-            if then.inode == now.inode && !hot.contains(&then.inode) {
-                count(then.blocks().abs_diff(now.blocks()));
+        // The filesystem lists a directory in another order each time, or a file has become one
+        // with several links, or is none any more, by a link in another directory.
+        let mut then: HashMap<u64, u64> =
+            was.files.iter().map(|file| (file.inode, file.blocks())).collect();
+        for now in &dir.files {
+            let linked = || old.links.get(&now.inode).map(|link| link.blocks);
+            if let Some(then) = then.remove(&now.inode).or_else(linked) {
+                compare(now.inode, then, now.blocks());
+            }
+        }
+        for (inode, then) in then {
+            if let Some(link) = new.links.get(&inode) {
+                compare(inode, then, link.blocks);
             }
         }
     }

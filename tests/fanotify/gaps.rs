@@ -24,7 +24,8 @@ fn lost_events_end_it_until_the_next_full_pass() {
         (told(&busy, Duration::ZERO, &watch), told(&still, Duration::ZERO, &watch));
     fs::write(busy.join("dir-0/wakes"), "the reader").unwrap();
     let until = Instant::now() + Duration::from_secs(60);
-    while watch.stats().events_total == 0 {
+    // Events of others may be read on the way; what counts is that the reader has spent something.
+    while watch.stats().reader_cpu_seconds == 0.0 {
         assert!(Instant::now() < until, "the reader never wakes up");
         std::thread::sleep(Duration::from_millis(5));
     }

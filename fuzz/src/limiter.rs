@@ -40,7 +40,7 @@ pub fn run(data: &[u8]) {
             (id, (start, u64::from(choices.byte())))
         });
         let threads: Vec<_> = threads.collect();
-        delay.observe(threads);
+        delay.observe(threads, (now * 100.0) as u64);
         assert!(delay.ticks() >= before);
     }
 }

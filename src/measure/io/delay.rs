@@ -85,25 +85,56 @@ pub fn parse_stat(stat: &[u8]) -> Option<(u64, u64)> {
     Some((start, fields.nth(19)?.parse().ok()?))
 }
 
+/// Clock ticks since the host was started, as the start times of threads are counted
+/// (`CLOCK_BOOTTIME`).
+pub fn ticks_since_boot() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let a_second = rustix::param::clock_ticks_per_second();
+    let part = time.tv_nsec as u64 * a_second / 1_000_000_000;
+    time.tv_sec as u64 * a_second + part
+}
+
 /// Adds up what the threads of one container waited.
 #[derive(Clone, Debug, Default)]
 pub struct DelayMeter {
-    threads: HashMap<i32, (u64, u64)>,
+    threads: HashMap<i32, Waited>,
     ticks: u64,
 }
 
+/// What one thread waited, in clock ticks.
+#[derive(Clone, Copy, Debug)]
+struct Waited {
+    start: u64,
+    /// As the kernel has it.
+    ticks: u64,
+    /// The part of it that cannot be.
+    untrue: u64,
+}
+
+/// Ticks by which a thread may seem to have waited longer than it lived: both are rounded.
+const ROUNDED: u64 = 2;
+
 impl DelayMeter {
-    /// Takes the threads that live now, with their start and waiting times.
-    pub fn observe(&mut self, now: impl IntoIterator<Item = (i32, (u64, u64))>) {
+    /// Takes the threads that live now, with their start and waiting times, and
+    /// [the time](ticks_since_boot) after they were read.
+    ///
+    /// A thread cannot have waited for longer than it lives. The kernel says so all the same when
+    /// its accounting is switched on while the thread waits: it takes the wait to have begun with
+    /// the host. Such a step is left out.
+    pub fn observe(&mut self, now: impl IntoIterator<Item = (i32, (u64, u64))>, at: u64) {
         let mut threads = HashMap::with_capacity(self.threads.len());
         for (thread, (start, ticks)) in now {
             let before = match self.threads.get(&thread) {
-                Some((known, before)) if *known == start => *before,
+                Some(known) if known.start == start => *known,
                 // A new thread, if under an old id.
-                _ => 0,
+                _ => Waited { start, ticks: 0, untrue: 0 },
             };
-            self.ticks += ticks.saturating_sub(before);
-            threads.insert(thread, (start, ticks));
+            let step = ticks.saturating_sub(before.ticks);
+            let lived = at.saturating_sub(start).saturating_add(ROUNDED);
+            let possible = ticks.saturating_sub(before.untrue) <= lived;
+            self.ticks += if possible { step } else { 0 };
+            let untrue = before.untrue.saturating_add(if possible { 0 } else { step });
+            threads.insert(thread, Waited { start, ticks, untrue });
         }
         self.threads = threads;
     }
@@ -121,17 +152,40 @@ mod tests {
     #[test]
     fn nothing_goes_backwards_when_threads_end() {
         let mut meter = DelayMeter::default();
-        meter.observe([(10, (100, 50)), (11, (120, 7))]);
+        meter.observe([(10, (100, 50)), (11, (120, 7))], 200);
         assert_eq!(meter.ticks(), 57);
-        meter.observe([(10, (100, 60))]);
+        meter.observe([(10, (100, 60))], 210);
         assert_eq!(meter.ticks(), 67);
-        meter.observe([]);
+        meter.observe([], 220);
         assert_eq!(meter.ticks(), 67);
         // The id is used again, by a thread that started later.
-        meter.observe([(10, (900, 3))]);
+        meter.observe([(10, (900, 3))], 903);
         assert_eq!(meter.ticks(), 70);
-        meter.observe([(10, (900, 3))]);
+        meter.observe([(10, (900, 3))], 903);
         assert_eq!(meter.ticks(), 70);
+    }
+
+    #[test]
+    fn nothing_waits_for_longer_than_it_lives() {
+        let mut meter = DelayMeter::default();
+        meter.observe([(10, (5000, 20))], 5100);
+        // The accounting was switched on while it waited: all the time since the host started.
+        meter.observe([(10, (5000, 20 + 5190))], 5200);
+        assert_eq!(meter.ticks(), 20);
+        // What it waits from then on counts.
+        meter.observe([(10, (5000, 20 + 5190 + 70))], 5300);
+        assert_eq!(meter.ticks(), 90);
+        // Another one that was never seen before.
+        meter.observe([(11, (5250, 5400))], 5400);
+        assert_eq!(meter.ticks(), 90);
+        // All its life, and both rounded.
+        meter.observe([(12, (5390, 11))], 5400);
+        assert_eq!(meter.ticks(), 101);
+        // Switched off and on again.
+        meter.observe([(12, (5390, 11 + 5480))], 5490);
+        meter.observe([(12, (5390, 11 + 5480 + 5590))], 5600);
+        meter.observe([(12, (5390, 11 + 5480 + 5590 + 9))], 5610);
+        assert_eq!(meter.ticks(), 110);
     }
 
     #[test]
@@ -164,7 +218,7 @@ mod tests {
     fn own_thread_is_read() {
         let id = i32::try_from(std::process::id()).unwrap();
         let (start, _) = of_thread(Path::new("/proc"), id).expect("there");
-        assert!(start > 0);
+        assert!((1..=ticks_since_boot()).contains(&start));
         assert_eq!(of_thread(Path::new("/proc"), i32::MAX), None);
     }
 }

@@ -8,7 +8,7 @@ use crate::model::{CgroupVersion, ContainerRef, SandboxKey};
 
 use super::IoMeter;
 use super::cgroup::{Found, GroupFiles, Hierarchies, KeptFile, LimitFiles, Lost, Scope, settings};
-use super::delay::{Accounting, DelayMeter, MOST_THREADS, of_thread, threads};
+use super::delay::{Accounting, DelayMeter, MOST_THREADS, of_thread, threads, ticks_since_boot};
 use super::entry::Entry;
 use super::history::History;
 use super::points::LimitPoint;
@@ -190,9 +190,11 @@ impl IoMeter {
             let Some(listed) = listed else { continue };
             left = left.saturating_sub(listed.len());
             let procfs = &self.roots.procfs;
-            let read =
-                listed.into_iter().filter_map(|thread| Some((thread, of_thread(procfs, thread)?)));
-            entry.delay.observe(read);
+            let read: Vec<_> = listed
+                .into_iter()
+                .filter_map(|thread| Some((thread, of_thread(procfs, thread)?)))
+                .collect();
+            entry.delay.observe(read, ticks_since_boot());
             self.delays_seen |= entry.delay.ticks() > 0;
         }
     }

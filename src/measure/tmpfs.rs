@@ -6,12 +6,14 @@
 //! container's mount table names. A path that leads over the network or through user space, which
 //! may hang, is not gone.
 
+use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::path::{Component, Path, PathBuf};
 use std::time::Instant;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, fstatfs, fstatvfs, openat, statx};
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
 use crate::host::MountTable;
 use crate::model::{
@@ -56,11 +58,32 @@ pub fn places(inventory: &Inventory) -> Vec<Place> {
         .collect()
 }
 
-/// Looks at one of them. Nothing is said where this process may not look into others: that is an
-/// optional capability, which `check` tells of.
-pub fn look(procfs: &Path, place: &Place, now: impl Fn() -> Timestamp) -> Measured {
-    let began = Instant::now();
-    match used(procfs, place) {
+/// What is asked about one of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spot {
+    /// First process of the container, as the proc filesystem names it.
+    pub pid: u32,
+    /// Where it is mounted in the container.
+    pub path: OsString,
+}
+
+impl From<&Place> for Spot {
+    fn from(place: &Place) -> Self {
+        Self { pid: place.pid, path: place.path.clone().into() }
+    }
+}
+
+/// What one of them holds: bytes, and inodes where it counts them. An error: a word for metrics,
+/// and why.
+pub type Used = Result<(u64, Option<u64>), (String, String)>;
+
+/// The words that an error of [`used`] has.
+const REASONS: [&str; 4] = ["permission", "missing", "replaced", "remote"];
+
+/// What is known of one of them after it was looked at for so many seconds. Nothing is said where it
+/// may not be looked into others: that is an optional capability, which `check` tells of.
+pub fn measured(place: &Place, used: Used, seconds: f64, now: Timestamp) -> Measured {
+    match used {
         Ok((used_bytes, files)) => Measured {
             sample: Some(UsageSample {
                 used_bytes,
@@ -68,35 +91,52 @@ pub fn look(procfs: &Path, place: &Place, now: impl Fn() -> Timestamp) -> Measur
                 files,
                 method: Method::Statfs,
                 error_bound_bytes: Some(0),
-                measured_at: now(),
-                duration_seconds: began.elapsed().as_secs_f64(),
+                measured_at: now,
+                duration_seconds: seconds,
             }),
             ..Measured::default()
         },
-        Err(("permission", _)) => Measured::default(),
+        Err((reason, _)) if reason == "permission" => Measured::default(),
         Err((reason, why)) => {
+            let reason = REASONS.into_iter().find(|known| *known == reason).unwrap_or("io");
             let message = format!("{} in the container: {why}", place.path.display());
-            let failure = Some(MeasureFailure { reason, message, at: now() });
+            let failure = Some(MeasureFailure { reason, message, at: now });
             Measured { failure, ..Measured::default() }
         }
     }
 }
 
+/// Looks at one of them from this process.
+pub fn look(procfs: &Path, place: &Place, now: impl Fn() -> Timestamp) -> Measured {
+    let began = Instant::now();
+    let used = used(procfs, &place.into());
+    measured(place, used, began.elapsed().as_secs_f64(), now())
+}
+
+/// What it holds.
+///
+/// # Errors
+/// When nothing is mounted there, it may not be looked at, or it is not to be relied on.
+pub fn used(procfs: &Path, spot: &Spot) -> Used {
+    let place = Path::new(&spot.path);
+    look_into(procfs, spot.pid, place).map_err(|(reason, why)| (reason.to_owned(), why))
+}
+
 type Failure = (&'static str, String);
 
 /// Bytes, and inodes where it counts them.
-fn used(procfs: &Path, place: &Place) -> Result<(u64, Option<u64>), Failure> {
-    let process = procfs.join(place.pid.to_string());
+fn look_into(procfs: &Path, pid: u32, path: &Path) -> Result<(u64, Option<u64>), Failure> {
+    let process = procfs.join(pid.to_string());
     let text = std::fs::read(process.join("mountinfo"))
         .map_err(|error| (reason(&error), format!("read its mount table: {error}")))?;
     let table = MountTable::parse(&text);
-    let Some(entry) = table.at(&place.path).filter(|entry| entry.fstype == "tmpfs") else {
+    let Some(entry) = table.at(path).filter(|entry| entry.fstype == "tmpfs") else {
         return Err(("missing", "no memory is mounted there".into()));
     };
-    if table.chain(&place.path).iter().any(|entry| entry.remote()) {
+    if table.chain(path).iter().any(|entry| entry.remote()) {
         return Err(("remote", "it lies below a network or user-space filesystem".into()));
     }
-    let fd = reach(&process.join("root"), &place.path).map_err(|errno| {
+    let fd = reach(&process.join("root"), path).map_err(|errno| {
         let error = std::io::Error::from(errno);
         let why = match errno {
             Errno::LOOP | Errno::NOTDIR => "a link or a file is in the way".to_owned(),

@@ -1,5 +1,6 @@
 //! A process beside the daemon that looks into other processes, which Landlock keeps the daemon
-//! from: who holds files open, and where the agent runs and listens.
+//! from: who holds files open, how full the memory mounted into containers is, and where the agent
+//! runs and listens.
 //!
 //! It is started before the daemon bounds itself, from the same program (`plimsoll helper`), with
 //! an empty environment; it gives away every capability but the two it needs, may write no file,
@@ -24,24 +25,26 @@ use std::time::Duration;
 use crate::discover::mesos::locate::Located;
 use crate::host::Roots;
 use crate::measure::open_files::{Answer, Request};
+use crate::measure::tmpfs::{Spot, Used};
 use crate::model::SourceError;
 
 pub use serve::serve;
 
 use located::Sent;
-use wire::{Line, Unanswered};
+use wire::{Line, Question, Unanswered};
 
 /// The word that makes the program the helper; its arguments are the roots of procfs, sysfs and
 /// the host.
 pub const COMMAND: &str = "helper";
-/// How long finding the agent may take.
+/// How long finding the agent, or looking at memory, may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The daemon's end.
 #[derive(Debug)]
 pub struct Helper {
     open_files: Mutex<Line>,
-    agent: Mutex<Line>,
+    /// Whatever is answered at once.
+    others: Mutex<Line>,
     /// What was found of the agent last.
     last: Mutex<Option<Located>>,
     process: Mutex<Child>,
@@ -59,7 +62,7 @@ impl Helper {
 
     fn start_program(program: &Path, roots: &Roots) -> io::Result<Self> {
         let (open_files, theirs) = UnixStream::pair()?;
-        let (agent, theirs_too) = UnixStream::pair()?;
+        let (others, theirs_too) = UnixStream::pair()?;
         let process = Command::new(program)
             .arg0("plimsoll")
             .arg(COMMAND)
@@ -72,7 +75,7 @@ impl Helper {
             .spawn()?;
         Ok(Self {
             open_files: Mutex::new(Line::new(open_files)),
-            agent: Mutex::new(Line::new(agent)),
+            others: Mutex::new(Line::new(others)),
             last: Mutex::default(),
             process: Mutex::new(process),
             told: AtomicBool::new(false),
@@ -98,7 +101,7 @@ impl Helper {
 
     /// Where the agent is. Where that cannot be known any more, what was known last, with an error.
     pub fn locate(&self) -> Located {
-        let (reason, message) = match lock(&self.agent).ask::<Sent>(&(), PATIENCE) {
+        let (reason, message) = match lock(&self.others).ask::<Sent>(&Question::Agent, PATIENCE) {
             Ok(sent) => {
                 let located = Located::from(sent);
                 *lock(&self.last) = Some(located.clone());
@@ -115,6 +118,18 @@ impl Helper {
         located
     }
 
+    /// How full the memory mounted at these places is, in their order.
+    ///
+    /// # Errors
+    /// Why that is not known, in one line.
+    pub fn memory(&self, spots: Vec<Spot>) -> Result<Vec<Used>, String> {
+        let answer = lock(&self.others).ask(&Question::Memory(spots), PATIENCE);
+        answer.map_err(|why| match why {
+            Unanswered::Late => format!("looking into containers did not end within {PATIENCE:?}"),
+            Unanswered::Ended(why) => self.gone(&why),
+        })
+    }
+
     /// It has ended, which is logged once.
     fn gone(&self, why: &str) -> String {
         let status = lock(&self.process).try_wait().ok().flatten();
@@ -122,8 +137,8 @@ impl Helper {
         if !self.told.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 status,
-                "The process that looks into other processes has ended: who holds files open, and \
-                 where an agent starts anew, is not known until Plimsoll is restarted"
+                "The process that looks into other processes has ended: who holds files open, how \
+                 full containers' memory is, and where an agent starts anew, is not known until Plimsoll is restarted"
             );
         }
         format!(

@@ -15,10 +15,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::located::Sent;
-use super::wire::{receive, send};
+use super::wire::{Question, receive, send};
 use crate::discover::mesos::locate::locate;
 use crate::host::{Roots, sys};
 use crate::measure::open_files::{Request, look, own_pid};
+use crate::measure::tmpfs::{Used, used};
 
 /// Answers until the daemon ends. To be called first thing in a program, with the sockets of the
 /// daemon as standard input and output.
@@ -35,7 +36,7 @@ pub fn serve(roots: &Roots) -> io::Result<Infallible> {
         Ok(socket)
     };
     let open_files = socket(io::stdin().as_fd().try_clone_to_owned())?;
-    let agent = socket(io::stdout().as_fd().try_clone_to_owned())?;
+    let others = socket(io::stdout().as_fd().try_clone_to_owned())?;
     give_away()?;
     let of_files = roots.clone();
     std::thread::Builder::new().name("open-files".into()).spawn(move || {
@@ -47,7 +48,20 @@ pub fn serve(roots: &Roots) -> io::Result<Infallible> {
             look(&request)
         });
     })?;
-    answer(agent, |()| Sent::from(locate(roots)))
+    answer(others, |question| match question {
+        Question::Agent => Found::Agent(locate(roots).into()),
+        Question::Memory(spots) => {
+            Found::Memory(spots.iter().map(|spot| used(&roots.procfs, spot)).collect())
+        }
+    })
+}
+
+/// The answer to a [`Question`], as whoever asked it expects it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Found {
+    Agent(Sent),
+    Memory(Vec<Used>),
 }
 
 /// Ends the process when the daemon has ended, or with the first question that it cannot answer:

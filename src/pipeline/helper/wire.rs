@@ -4,11 +4,22 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::measure::tmpfs::Spot;
 
 /// Longest message in bytes: the places of very many volumes, and who holds them.
 const LONGEST: usize = 64 << 20;
+
+/// What is answered at once, over one line.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Question {
+    /// Where the agent is.
+    Agent,
+    /// How full the memory at these places is.
+    Memory(Vec<Spot>),
+}
 
 /// Why there is no answer.
 #[derive(Debug, PartialEq, Eq)]

@@ -17,6 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -39,6 +40,9 @@ const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// A connection is ended after this time even while answers go over it, so that clients that
 /// read slowly cannot hold all connections ([`Patient`] ends those that do not read).
 const MAX_CONNECTION_AGE: Duration = Duration::from_secs(300);
+/// Bytes the kernel takes of an answer before the client does; it uses as much again for itself.
+/// Left to itself it takes megabytes of each connection.
+const SEND_BUFFER: usize = 128 * 1024;
 /// What a connection gets to finish its answer when it must end.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -128,7 +132,11 @@ where
             accepted = accept => accepted?,
         };
         let stream = match accepted {
-            Ok((stream, _)) => stream,
+            Ok((stream, _)) => {
+                // Served all the same where that is not allowed.
+                let _ = set_socket_send_buffer_size(&stream, SEND_BUFFER);
+                stream
+            }
             Err(error) => {
                 // The connection died in the queue, or we are out of descriptors: neither is a
                 // reason to stop serving. The pause keeps the second from becoming a busy loop.

@@ -43,6 +43,18 @@ pub struct Component {
     /// Its name.
     #[serde(default)]
     pub name: String,
+    /// What else it says of itself.
+    #[serde(default, deserialize_with = "empty")]
+    pub details: ComponentDetails,
+}
+
+/// Details of a part of the engine.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ComponentDetails {
+    /// Of Podman's: oldest version of its own API (`4.0.0`).
+    #[serde(rename = "MinAPIVersion", default)]
+    pub min_api_version: String,
 }
 
 /// `GET /info`.
@@ -132,13 +144,15 @@ pub struct Mount {
     pub rw: bool,
 }
 
-/// `GET /containers/{id}/json`: what the list does not say.
+/// `GET /containers/{id}/json`: what the list does not say. Podman's own API answers the same to
+/// the same path below `/libpod`, but for the log.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Inspected {
     /// Its process.
     pub state: State,
-    /// File its output is written to; empty with log drivers that keep none.
+    /// File its output is written to; empty with log drivers that keep none, and in Podman's own
+    /// API, which has it in [`LogConfig::path`].
     #[serde(default, deserialize_with = "empty")]
     pub log_path: PathBuf,
     /// How it was asked for.
@@ -186,6 +200,12 @@ pub struct LogConfig {
     /// Options of the driver: may hold secrets.
     #[serde(default, deserialize_with = "empty")]
     pub config: Words,
+    /// Podman's own API only: the file.
+    #[serde(default, deserialize_with = "empty")]
+    pub path: PathBuf,
+    /// Podman's own API only: bytes after which the file begins anew (`1MB`; `0B`: never).
+    #[serde(default, deserialize_with = "empty")]
+    pub size: String,
 }
 
 /// One `--mount`.

@@ -128,8 +128,11 @@ async fn meet(client: &Client) -> Result<Engine, EngineError> {
         failure: Failure::Malformed("it names no API version".into()),
     })?;
     let info: Info = client.get(&format!("{prefix}/info")).await?;
-    let podman = version.components.iter().any(|part| part.name.contains("Podman"));
+    let podman = version.components.iter().find(|part| part.name.contains("Podman"));
+    let inspect = podman.and_then(|part| own_prefix(&part.details.min_api_version));
+    let podman = podman.is_some();
     Ok(Engine {
+        inspect: inspect.unwrap_or_else(|| prefix.clone()),
         program: if podman { "podman" } else { "docker" },
         version: shortened(&version.version),
         prefix,
@@ -144,6 +147,14 @@ fn prefix(version: &Version) -> Option<String> {
     let oldest = numbers(&version.min_api_version).unwrap_or((0, 0));
     let (major, minor) = newest.min(OURS).max(oldest);
     Some(format!("/v{major}.{minor}"))
+}
+
+/// Where Podman's own API inspects a container. The compatible one calls every log `json-file`, and
+/// does not say what bounds it.
+fn own_prefix(oldest: &str) -> Option<String> {
+    let version = |c: char| c.is_ascii_digit() || c == '.';
+    (numbers(oldest).is_some() && oldest.len() < 32 && oldest.chars().all(version))
+        .then(|| format!("/v{oldest}/libpod"))
 }
 
 fn numbers(text: &str) -> Option<(u32, u32)> {
@@ -161,7 +172,8 @@ fn is_id(id: &str) -> bool {
 fn of_container(container: Container, labels: &[String]) -> ContainerFacts {
     let running = match container.state.as_str() {
         "running" | "paused" | "restarting" | "stopping" => Some(true),
-        "" => None,
+        // The latter is Podman's word for a container whose runtime does not answer.
+        "" | "unknown" => None,
         _ => Some(false),
     };
     // Names of links (`/other/alias`) name another container's view of it.
@@ -242,7 +254,7 @@ async fn inspect(
     loop {
         while looking.len() < AT_ONCE && Instant::now() < until && errors.is_empty() {
             let Some(index) = open.next() else { break };
-            let path = format!("{}/containers/{}/json", engine.prefix, containers[index].id);
+            let path = format!("{}/containers/{}/json", engine.inspect, containers[index].id);
             let client = client.clone();
             looking.spawn(async move { (index, client.get_capped::<Inspected>(&path, cap).await) });
         }
@@ -300,6 +312,7 @@ fn details(
 /// The directory that the engine keeps a container's output in. One that somebody chose for many
 /// (`--log-opt path=` of Podman) is not the container's.
 fn log(id: &str, file: &Path, config: &LogConfig, root: &Path) -> Option<Log> {
+    let file = if file.as_os_str().is_empty() { &config.path } else { file };
     let directory = match config.driver.as_str() {
         // It names no file.
         "local" => root.join("containers").join(id),
@@ -309,7 +322,8 @@ fn log(id: &str, file: &Path, config: &LogConfig, root: &Path) -> Option<Log> {
     own.then(|| Log {
         directory,
         driver: shortened(&config.driver),
-        limit: options::log_limit(&config.driver, &config.config),
+        limit: options::log_limit(&config.driver, &config.config)
+            .or_else(|| options::decimal_size(&config.size)),
     })
 }
 
@@ -334,6 +348,14 @@ mod tests {
         assert_eq!(version("1.41", "").as_deref(), Some("/v1.41"));
         assert_eq!(version("one", "1.12"), None);
         assert_eq!(version("", ""), None);
+    }
+
+    #[test]
+    fn podmans_own_api_is_asked_as_its_version_says() {
+        assert_eq!(own_prefix("4.0.0").as_deref(), Some("/v4.0.0/libpod"));
+        for version in ["", "4", "4.0/../..", "4.0 HTTP/1.1\r\nX: y"] {
+            assert_eq!(own_prefix(version), None, "{version}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::host::{MountTable, Roots};
 
 use super::facts::{ContainerFacts, Details, VolumeFacts, is_chosen_name};
 use super::options::{self, Meaning};
+use super::podman_store;
 
 /// Where Docker keeps its data unless told otherwise.
 pub const DEFAULT: &str = "/var/lib/docker";
@@ -34,6 +35,26 @@ pub struct Found {
     pub errors: Vec<DirError>,
     /// There is such a directory.
     pub there: bool,
+    /// It is Podman's.
+    pub podman: bool,
+}
+
+impl Found {
+    /// Also where that could not be read.
+    pub fn holds_something(&self) -> bool {
+        !(self.volumes.is_empty() && self.containers.is_empty() && self.errors.is_empty())
+    }
+}
+
+/// A container by its writable layer.
+#[derive(Debug)]
+pub struct Layer {
+    /// Its id.
+    pub container: String,
+    /// Its name, where the files tell.
+    pub name: String,
+    /// Directory of the layer.
+    pub upper: PathBuf,
 }
 
 /// Options that the local driver keeps beside a volume.
@@ -78,8 +99,10 @@ pub fn read(roots: &Roots, root: &Path, mounts: &MountTable) -> Found {
             Ok(volumes) => found.volumes = volumes,
             Err(error) => found.errors.push(error),
         }
-        match layer_ids(&folder) {
-            Ok(ids) => layers = ids,
+        found.podman = folder.has(podman_store::CONTAINERS).unwrap_or(false);
+        let read = if found.podman { podman_store::layers } else { docker_layers };
+        match read(&folder, &real) {
+            Ok(read) => layers = read,
             Err(error) => found.errors.push(error),
         }
     }
@@ -121,8 +144,8 @@ fn meaning(volume: &Folder) -> Meaning {
     options::of_mount(&read.mount_type, &read.mount_device, &read.mount_opts, quota)
 }
 
-/// Id of the container by that of its layer.
-fn layer_ids(root: &Folder) -> Result<BTreeMap<String, String>, DirError> {
+/// Containers by the id of their layer.
+fn docker_layers(root: &Folder, real: &Path) -> Result<BTreeMap<String, Layer>, DirError> {
     let mut layers = BTreeMap::new();
     let Some(folder) = root.below(&["image", "overlay2", "layerdb", "mounts"])? else {
         return Ok(layers);
@@ -132,33 +155,38 @@ fn layer_ids(root: &Folder) -> Result<BTreeMap<String, String>, DirError> {
         let Some(layer) = present(mount.read("mount-id", 256))? else { continue };
         let layer = String::from_utf8_lossy(&layer).trim().to_owned();
         if let Some(id) = name.to_str()
-            && layer.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            && !layer.is_empty()
+            && is_layer(&layer)
         {
-            layers.insert(layer, id.to_owned());
+            let upper = real.join("overlay2").join(&layer).join("diff");
+            layers.insert(layer, Layer { container: id.to_owned(), name: String::new(), upper });
         }
     }
     Ok(layers)
 }
 
+/// Ids of layers go into paths.
+pub fn is_layer(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
 fn containers(
     root: &Path,
-    layers: BTreeMap<String, String>,
+    mut layers: BTreeMap<String, Layer>,
     mounts: &MountTable,
 ) -> Vec<ContainerFacts> {
-    let mut containers: BTreeMap<String, (PathBuf, bool)> = layers
-        .iter()
-        .map(|(layer, id)| (id.clone(), (root.join("overlay2").join(layer).join("diff"), false)))
-        .collect();
+    let mut containers = Vec::new();
     for (place, upper) in overlays(root, mounts) {
-        let id = layers.get(&place).cloned().unwrap_or(place);
-        containers.insert(id, (upper, true));
+        let known = layers.remove(&place);
+        let (container, name) = known.map_or((place, String::new()), |of| (of.container, of.name));
+        containers.push((Layer { container, name, upper }, true));
     }
+    containers.extend(layers.into_values().map(|layer| (layer, false)));
+    containers.sort_by(|(one, _), (other, _)| one.container.cmp(&other.container));
     containers
         .into_iter()
-        .map(|(id, (upper, mounted))| ContainerFacts {
-            id,
-            name: String::new(),
+        .map(|(Layer { container, name, upper }, mounted)| ContainerFacts {
+            id: container,
+            name,
             image: String::new(),
             state: String::new(),
             // An engine that is gone may have left its mounts behind, and lost them all at a boot.
@@ -172,14 +200,18 @@ fn containers(
 
 /// Upper directories of the overlays mounted below a data root, by what the mount point tells of
 /// the container: its id with containerd's store (`rootfs/overlayfs/ID`), else its layer's
-/// (`overlay2/ID/merged`).
+/// (`overlay2/ID/merged`, Podman's `overlay/ID/merged`).
 pub fn overlays(root: &Path, mounts: &MountTable) -> BTreeMap<String, PathBuf> {
     let mut found = BTreeMap::new();
     for entry in mounts.below(root).filter(|entry| entry.fstype == "overlay") {
         let below = entry.mount_point.strip_prefix(root).unwrap_or(&entry.mount_point);
         let parts: Vec<&OsStr> = below.iter().collect();
         let id = match parts[..] {
-            [driver, id, merged] if driver == "overlay2" && merged == "merged" => id,
+            [driver, id, merged]
+                if (driver == "overlay2" || driver == "overlay") && merged == "merged" =>
+            {
+                id
+            }
             [rootfs, _, id] if rootfs == "rootfs" => id,
             _ => continue,
         };
@@ -297,6 +329,42 @@ mod tests {
                 ("c9", Some(true), "/var/lib/co,n/fs".into()),
             ]
         );
+    }
+
+    #[test]
+    fn podmans_data_root_is_read_too() {
+        let host = tempfile::tempdir().unwrap();
+        let root = host.path().join("storage");
+        let lists = root.join("overlay-containers");
+        std::fs::create_dir_all(root.join("volumes/pg/_data")).unwrap();
+        std::fs::create_dir_all(&lists).unwrap();
+        let list = r#"[{"id":"c1","names":["web","alias"],"layer":"l1","flags":{}},
+                       {"id":"c2","names":null,"layer":"l2"},{"id":"c3","layer":"../../etc"}]"#;
+        std::fs::write(lists.join("containers.json"), list).unwrap();
+        let list = r#"[{"id":"c4","names":["once"],"layer":"l4"}]"#;
+        std::fs::write(lists.join("volatile-containers.json"), list).unwrap();
+        let at = root.display();
+        let table = format!(
+            "1 0 8:0 / / rw - ext4 d rw\n\
+             2 1 0:9 / {at}/overlay/l1/merged rw - overlay o rw,lowerdir=/a,upperdir={at}/overlay/l1/diff,workdir=/w\n"
+        );
+        let table = MountTable::parse(table.as_bytes());
+        let found = read(&Roots::default(), &root, &table);
+        assert!(found.there && found.podman && found.errors.is_empty(), "{:?}", found.errors);
+        assert_eq!(found.volumes[0].name, "pg");
+        let containers: Vec<_> =
+            found.containers.iter().map(|c| (c.id.as_str(), c.name.as_str(), c.running)).collect();
+        assert_eq!(containers, [("c1", "web", Some(true)), ("c2", "", None), ("c4", "once", None)]);
+        let upper = found.containers[1].details.as_ref().unwrap().upper.clone();
+        assert_eq!(upper, Some(root.join("overlay/l2/diff")));
+
+        std::fs::write(lists.join("containers.json"), "[{").unwrap();
+        let found = read(&Roots::default(), &root, &table);
+        assert_eq!((found.volumes.len(), found.errors.len()), (1, 1));
+        let told = found.errors[0].to_string();
+        assert!(told.contains("overlay-containers/containers.json"), "{told}");
+        // What is mounted is still seen.
+        assert_eq!(found.containers.len(), 1);
     }
 
     #[test]

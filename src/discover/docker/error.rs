@@ -78,11 +78,14 @@ impl Failure {
 
     fn hint(&self) -> &'static str {
         match self {
-            Self::Missing => "start the engine, or set docker.socket to where it listens",
+            Self::Missing => {
+                "start the engine (Podman: systemctl enable --now podman.socket), or set \
+                 docker.socket to where it listens"
+            }
             Self::Permission => {
                 "run as root, or put this service's user into the group that owns the socket \
-                 (usually docker: whoever is in it can become root); without it names of \
-                 containers, and who uses a volume, are not known"
+                 (usually docker: whoever is in it can become root; Podman's is root's \
+                 alone); without it names of containers, and who uses a volume, are not known"
             }
             Self::Refused => {
                 "start the engine; until then its data is listed, and its state unknown"

@@ -124,7 +124,8 @@ pub fn note(line: &[u8], changed: &Mutex<Changed>) -> bool {
         return true;
     };
     // Health checks run a command in the container every few seconds.
-    let idle = ["exec_", "health_status", "top", "attach", "detach", "resize", "archive", "export"];
+    // `exec_create: sh`, `exec_start: sh`, `exec_die`; of Podman `exec`, `exec_died`.
+    let idle = ["exec", "health_status", "top", "attach", "detach", "resize", "archive", "export"];
     if idle.iter().any(|action| event.action.starts_with(action)) {
         return false;
     }
@@ -157,6 +158,8 @@ mod tests {
         drop(known);
         let check = br#"{"Type":"container","Action":"exec_start: sh -c x","Actor":{"ID":"a"}}"#;
         assert!(!note(check, &changed));
+        let check = br#"{"Type":"container","Action":"exec","Actor":{"ID":"a"}}"#;
+        assert!(!note(check, &changed), "Podman's");
         assert!(!note(b"", &changed));
         assert!(note(b"{\"Type\":", &changed));
         assert!(changed.lock().unwrap().all);

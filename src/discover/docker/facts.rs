@@ -14,6 +14,9 @@ pub struct Engine {
     pub version: String,
     /// What stands before each path: `/v1.44`.
     pub prefix: String,
+    /// What stands before the path of a container that is inspected: the same, or that of Podman's
+    /// own API.
+    pub inspect: String,
     /// Where it keeps its data, as a path of the host.
     pub root: PathBuf,
     /// Storage driver.

@@ -15,6 +15,7 @@ mod facts;
 mod inventory;
 mod options;
 mod places;
+mod podman_store;
 mod process;
 mod report;
 mod socket;
@@ -47,7 +48,10 @@ pub use {
     process::parse as parse_began,
 };
 
-pub use data_root::DEFAULT as DEFAULT_DATA_ROOT;
+/// Where Docker and Podman keep their data unless told otherwise; the first that holds something is
+/// read.
+pub const DEFAULT_DATA_ROOTS: [&str; 2] = [data_root::DEFAULT, podman_store::DEFAULT];
+
 pub use events::Wake;
 pub use tasks::join_tasks;
 
@@ -284,33 +288,50 @@ impl DockerSource {
             };
             return inventory::build(&known, &self.guard, &self.roots);
         }
-        let root: PathBuf =
-            self.config.data_root.clone().unwrap_or_else(|| data_root::DEFAULT.into());
-        let (roots, table) = (self.roots.clone(), self.guard.table());
-        let (inside, of) = (self.roots.inside(&root), root.clone());
-        let read = self.guard.run(&inside, "read the engine's data root", move || {
-            data_root::read(&roots, &of, &table)
-        });
-        let found = match read {
-            Ok(found) => found,
-            Err(error) => {
-                report.unreadable(error.reason(), error.to_string());
-                return Round::default();
-            }
+        let candidates = match &self.config.data_root {
+            Some(root) => vec![root.clone()],
+            None => DEFAULT_DATA_ROOTS.map(PathBuf::from).to_vec(),
+        };
+        let watch =
+            candidates.iter().map(|root| self.roots.inside(&root.join("volumes"))).collect();
+        let Some((root, found)) = self.read_data_root(candidates, report) else {
+            return Round { watch, ..Round::default() };
         };
         report.errors.extend(found.errors.iter().map(|error| error.to_source_error()));
         report.data_root = found.there.then(|| root.clone());
         let known = inventory::Known {
-            program: "docker",
+            program: if found.podman { "podman" } else { "docker" },
             root: &root,
             volumes: &found.volumes,
             containers: &found.containers,
             whole: false,
             mounts,
         };
-        let mut round = inventory::build(&known, &self.guard, &self.roots);
-        round.watch.insert(self.roots.inside(&root.join("volumes")));
-        round
+        Round { watch, ..inventory::build(&known, &self.guard, &self.roots) }
+    }
+
+    /// The first data root that holds something, else one that is there; absent where there is none,
+    /// or it cannot be read, which is then in the report.
+    fn read_data_root(
+        &self,
+        candidates: Vec<PathBuf>,
+        report: &mut report::Report,
+    ) -> Option<(PathBuf, data_root::Found)> {
+        let mut bare = None;
+        for root in candidates {
+            let (roots, table) = (self.roots.clone(), self.guard.table());
+            let (inside, of) = (self.roots.inside(&root), root.clone());
+            let read = self.guard.run(&inside, "read the engine's data root", move || {
+                data_root::read(&roots, &of, &table)
+            });
+            match read {
+                Ok(found) if found.holds_something() => return Some((root, found)),
+                Ok(found) if found.there => bare = bare.or(Some((root, found))),
+                Ok(_) => {}
+                Err(error) => report.unreadable(error.reason(), error.to_string()),
+            }
+        }
+        bare
     }
 
     /// Containers outlive an engine that was killed, or that hangs: their process tells.

@@ -112,6 +112,16 @@ pub fn size(text: &str) -> Option<u64> {
     (bytes.is_finite() && bytes >= 1.0 && bytes < u64::MAX as f64).then_some(bytes as u64)
 }
 
+/// Bytes as Podman tells them of a log: `1MB`, `1.049MB`, in powers of 1000 and four digits.
+/// Source: docker/go-units `HumanSize`.
+pub fn decimal_size(text: &str) -> Option<u64> {
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = text.split_at(split);
+    let power = ["B", "kB", "MB", "GB", "TB", "PB"].iter().position(|name| *name == unit)?;
+    let bytes = number.parse::<f64>().ok()? * 1000_f64.powi(power as i32);
+    (bytes.is_finite() && bytes >= 1.0 && bytes < u64::MAX as f64).then_some(bytes.round() as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,5 +191,16 @@ mod tests {
         }
         assert_eq!(tmpfs_size("rw,noexec,size=4m"), Some(4 << 20));
         assert_eq!(tmpfs_size("rw"), None);
+        for (text, bytes) in [
+            ("1MB", Some(1_000_000)),
+            ("1.049MB", Some(1_049_000)),
+            ("512kB", Some(512_000)),
+            ("0B", None),
+            ("-1B", None),
+            ("1MiB", None),
+            ("", None),
+        ] {
+            assert_eq!(decimal_size(text), bytes, "{text}");
+        }
     }
 }

@@ -59,7 +59,7 @@ async fn bad_servers() {
         config.max_body_bytes = 32 * 1024;
         let started = Instant::now();
         let facts = read(&Client::new(config).unwrap()).await;
-        assert!(started.elapsed() < Duration::from_secs(2), "{shown}");
+        assert!(started.elapsed() < Duration::from_secs(30), "{shown}");
         assert_eq!((reasons(&facts), facts.up), (vec![reason], false), "{shown}");
         assert!(facts.tasks.is_none() && facts.resources.is_none(), "{shown}");
         assert!(!facts.errors[0].message.contains('\x1b'), "{:?}", facts.errors);

@@ -7,7 +7,6 @@ mod replay;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -66,22 +65,9 @@ fn the_scene_that_all_of_these_begin_with() {
     assert_eq!(volumes(&scene.judged(Mode::Whole)), as_captured());
 }
 
-/// The agent registered anew: another id below `meta/slaves`, the link leads there, all containers
-/// were killed, the API shows nothing of what was.
 fn under_a_new_id() -> Changed {
     let mut scene = Changed::of("03-orphan-volumes");
-    scene.nothing_runs();
-    scene.answers(AGENT, NEW_AGENT);
-    let slaves = scene.scene.host(replay::WORK_DIR).join("meta/slaves");
-    fs::create_dir(slaves.join(NEW_AGENT)).expect("make");
-    fs::copy(slaves.join(AGENT).join("slave.info"), slaves.join(NEW_AGENT).join("slave.info"))
-        .expect("copy");
-    let changed = scene
-        .checkpoint(AGENT, NEW_AGENT, |path| path.parent().is_some_and(|p| p.ends_with(NEW_AGENT)));
-    assert_eq!(changed, 1);
-    fs::remove_file(slaves.join("latest")).expect("the link");
-    symlink(Path::new(replay::WORK_DIR).join("meta/slaves").join(NEW_AGENT), slaves.join("latest"))
-        .expect("link");
+    scene.registered_anew(AGENT, NEW_AGENT);
     scene
 }
 
@@ -303,12 +289,7 @@ fn a_checkpoint_older_than_its_volumes_waits_for_its_grace_and_yields_to_whoever
     // The list of volumes is that of a backup in which three of them are not yet.
     let older = || {
         let scene = Changed::of("03-orphan-volumes");
-        let other = replay::Scene::load("06-volumes-destroyed");
-        for file in ["resources.info", "resources_and_operations.state"] {
-            let from = other.host(replay::WORK_DIR).join("meta/resources").join(file);
-            let to = scene.scene.host(replay::WORK_DIR).join("meta/resources").join(file);
-            fs::copy(from, to).expect("copy");
-        }
+        scene.volumes_of("06-volumes-destroyed");
         scene
     };
     // The running agent still knows them: a contradiction, no orphan.

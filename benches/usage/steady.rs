@@ -30,7 +30,9 @@ const BEFORE: Duration = Duration::from_secs(75);
 /// Times the age asked for after which all were reconciled once.
 const FIRST_MAX_AGES: f64 = 3.5;
 /// Seconds after which a change should be in the published value.
-const FRESH: usize = 30;
+const FRESH: f64 = 30.0;
+/// Seconds of the past that are kept.
+const PAST: f64 = 600.0;
 
 /// Which files change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,23 @@ impl Truth {
     }
 }
 
+/// When each subject held how much.
+type Past = VecDeque<(f64, Vec<i64>)>;
+
+/// Least and most that a subject held from a moment to another, by the looks at the truth just before,
+/// between and just after them. `None` where those are not kept.
+fn held(past: &Past, (from, to): (f64, f64), index: usize) -> Option<(i64, i64)> {
+    let first = past.partition_point(|(at, _)| *at <= from).checked_sub(1)?;
+    let last = past.partition_point(|(at, _)| *at < to);
+    let then = past.range(first..=last.min(past.len() - 1)).map(|(_, all)| all[index]);
+    Some(then.fold((i64::MAX, i64::MIN), |(low, high), held| (low.min(held), high.max(held))))
+}
+
+/// Seconds since the Unix epoch.
+fn wall_clock() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
 /// What is looked at each second.
 #[derive(Default)]
 struct Seen {
@@ -62,12 +81,15 @@ struct Seen {
     /// The same against whatever it was within the last [`FRESH`] seconds.
     late: Vec<f64>,
     ages: Vec<f64>,
-    /// Values of single subjects; those with a bound; those that were further off than it said.
+    /// Values of single subjects; those between full passes with a bound; those that were further off
+    /// than it said.
     all: u64,
     values: u64,
     outside: u64,
     incremental: u64,
     bounds: Vec<f64>,
+    /// Most that a value was off, in parts of its bound.
+    beyond: f64,
 }
 
 /// What is measured.
@@ -130,7 +152,7 @@ fn measure(
     a_round: f64,
 ) {
     let resident = resident_bytes();
-    let mut past: VecDeque<Vec<i64>> = VecDeque::from([truth.now()]);
+    let mut past = Past::from([(wall_clock(), truth.now())]);
     // Others may be at the disk too.
     let mut config = UsageConfig { io_pressure: 0.0, ..UsageConfig::default() };
     config.cpu_budget = options.budget.unwrap_or(config.cpu_budget);
@@ -146,7 +168,7 @@ fn measure(
     while meter.stats().pending > 0 || meter.stats().subjects == 0 {
         std::thread::sleep(Duration::from_millis(50));
         if began.elapsed().as_secs() as usize >= past.len() {
-            past.push_back(truth.now());
+            past.push_back((wall_clock(), truth.now()));
         }
     }
     let bootstrap = (began.elapsed().as_secs_f64(), meter.stats().cpu_seconds_total);
@@ -179,17 +201,11 @@ fn measure(
     meter.shutdown();
 }
 
-fn look(
-    meter: &UsageMeter,
-    targets: &[Target],
-    truth: &Truth,
-    past: &mut VecDeque<Vec<i64>>,
-    seen: &mut Seen,
-) {
+fn look(meter: &UsageMeter, targets: &[Target], truth: &Truth, past: &mut Past, seen: &mut Seen) {
     let results = meter.results();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64());
-    past.push_back(truth.now());
-    if past.len() > 600 {
+    let now = wall_clock();
+    past.push_back((now, truth.now()));
+    while past.front().is_some_and(|(at, _)| now - at > PAST) {
         past.pop_front();
     }
     let (mut known, mut age) = (0, 0.0);
@@ -199,26 +215,25 @@ fn look(
         known += used;
         seen.all += 1;
         age += now - sample.measured_at;
-        // While it was measured, a second more or less, it held something between these.
-        let oldest = (now - sample.measured_at + sample.duration_seconds + 2.0) as usize;
-        let newest = ((now - sample.measured_at - 1.0).max(0.0)) as usize;
-        let then = past.iter().rev().skip(newest).take(oldest - newest + 1).map(|all| all[index]);
-        let (low, high) = then.fold((i64::MAX, i64::MIN), |(l, h), v| (l.min(v), h.max(v)));
-        let bound = sample.error_bound_bytes.map(|bound| bound as i64);
-        if let Some(bound) = bound.filter(|_| low <= high) {
-            seen.values += 1;
-            seen.outside += u64::from(used < low - bound || used > high + bound);
+        if sample.method != Method::Incremental {
+            continue;
         }
-        if sample.method == Method::Incremental {
-            seen.incremental += 1;
-            seen.bounds.extend(bound.map(|bound| bound as f64 / used as f64));
-        }
+        seen.incremental += 1;
+        let Some(bound) = sample.error_bound_bytes else { continue };
+        let measured = (sample.measured_at - sample.duration_seconds, sample.measured_at);
+        let Some((low, high)) = held(past, measured, index) else { continue };
+        let off = (low - used).max(used - high).max(0);
+        seen.values += 1;
+        seen.outside += u64::from(off > bound as i64);
+        seen.beyond = seen.beyond.max(off as f64 / bound.max(1) as f64);
+        seen.bounds.push(bound as f64 / used as f64);
     }
     seen.ages.push(age / targets.len() as f64);
     let sum = |all: &Vec<i64>| all.iter().sum::<i64>();
     let off = |truth: i64| (known - truth).unsigned_abs() as f64 / truth as f64;
     seen.errors.push(off(sum(&truth.now())));
-    let lately: Vec<i64> = past.iter().rev().take(FRESH + 1).map(sum).collect();
+    let lately = past.iter().filter(|(at, _)| now - at <= FRESH).map(|(_, all)| sum(all));
+    let lately: Vec<i64> = lately.collect();
     let (low, high) = (lately.iter().min().copied(), lately.iter().max().copied());
     let nearest = known.clamp(low.unwrap_or(0), high.unwrap_or(i64::MAX));
     seen.late.push(off(nearest));
@@ -268,11 +283,12 @@ fn report(
     );
     println!(
         "published bounds: {:.3} % of the value on the average, by {} of {} values; {} were further \
-         off; {} of {} reconciliations found one too small",
+         off, at most {:.2} times as far; {} of {} reconciliations found one too small",
         percent(mean(&seen.bounds)),
         seen.values,
         seen.all,
         seen.outside,
+        seen.beyond,
         after.bound_exceeded_total - before.bound_exceeded_total,
         after.bound_checked_total - before.bound_checked_total
     );

@@ -26,6 +26,28 @@ impl IoClass {
     }
 }
 
+/// Most heaps that malloc keeps, however many threads there are.
+const HEAPS: libc::c_int = 2;
+/// Bytes from which malloc takes memory from the kernel for one use only, and bytes that it keeps at the
+/// end of a heap.
+const LARGE: libc::c_int = 1 << 20;
+
+/// Lets malloc give back what a burst needed. By default glibc makes a heap for each thread, and
+/// from the first large buffer that is freed it keeps buffers of that size: pages, answers and the
+/// state file of a busy host then hold several times the memory they need (docs/performance.md).
+/// To be called before there are threads. Source: `mallopt(3)`.
+pub fn bound_heaps() {
+    #[cfg(target_env = "gnu")]
+    for (what, value) in [
+        (libc::M_ARENA_MAX, HEAPS),
+        (libc::M_MMAP_THRESHOLD, LARGE),
+        (libc::M_TRIM_THRESHOLD, LARGE),
+    ] {
+        // SAFETY: mallopt takes two integers, and no other thread allocates yet.
+        unsafe { libc::mallopt(what, value) };
+    }
+}
+
 /// `IOPRIO_WHO_PROCESS`; with id 0 it means the calling *thread*.
 const IOPRIO_WHO_PROCESS: libc::c_long = 1;
 

@@ -194,6 +194,23 @@ fn a_filesystem_that_fails_changes_no_value_and_delays_no_other() {
     }
 }
 
+#[test]
+fn what_fails_is_not_late() {
+    let dir = tempfile::tempdir().unwrap();
+    let failing = HungFs::mount(dir.path());
+    failing.set(Mood::Fail(rustix::io::Errno::IO.raw_os_error()));
+    let meter = start(&guard(), quick());
+    meter.set_targets(vec![target("fuse", dir.path())]);
+    // Tried again after longer and longer times: a second is over, ten times the age asked for.
+    let until = Instant::now() + Duration::from_secs(60);
+    while meter.stats().passes_total.get("io").is_none_or(|times| *times < 8) {
+        assert!(Instant::now() < until, "{:?}", meter.stats());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let stats = meter.stats();
+    assert_eq!((stats.debt_seconds, stats.pending), (0.0, 1));
+}
+
 /// A subject below a mount that hangs: the way to it cannot be followed. Meanwhile the values of
 /// another one never get as old as one call on a hung mount may take.
 #[test]
@@ -213,6 +230,7 @@ fn a_hung_way_to_a_subject_holds_nobody_up() {
     ]);
     // It is a file, which is refused: that much is known of it.
     eventually(&meter, "below", "refused", |m| m.failure.is_some());
+    eventually(&meter, "box", "measured", |m| m.sample.is_some());
     hung.set(Mood::Hang);
     hung.wait_stuck();
     let (began, mut last) = (Instant::now(), 0.0);

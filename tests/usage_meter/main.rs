@@ -8,7 +8,7 @@ mod support;
 
 use plimsoll::host::{Guard, Roots};
 use plimsoll::measure::filesystems::FilesystemMeter;
-use plimsoll::measure::usage::{How, Target, UsageConfig, UsageMeter, measure_once};
+use plimsoll::measure::usage::{How, MeterStats, Target, UsageConfig, UsageMeter, measure_once};
 use plimsoll::model::{Measured, Method, SandboxKey, SourceKind, Subject};
 use std::fs;
 use std::path::Path;
@@ -161,7 +161,7 @@ fn every_subject_is_measured_and_followed() {
     assert!(updates.load(Ordering::Relaxed) > 1);
     let began = Instant::now();
     meter.shutdown();
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }
 
 #[test]
@@ -234,6 +234,14 @@ fn refreshes_go_between_full_passes_whatever_the_budget() {
             std::thread::sleep(Duration::from_millis(20));
         }
         eventually(&meter, "one", "walked", by(Method::Walk));
-        assert_eq!(meter.stats().remembered_bytes, 0);
+        // It stays so: a tree is not tried again while there is no room for it.
+        let passes = |stats: &MeterStats| stats.passes_total["complete"];
+        let before = passes(&meter.stats());
+        while passes(&meter.stats()) < before + 4 {
+            let stats = meter.stats();
+            assert_eq!((stats.unremembered, stats.remembered_bytes), (1, 0), "{stats:?}");
+            assert!(Instant::now() < until + Duration::from_secs(60), "{stats:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }

@@ -100,6 +100,11 @@ impl UsageMeter {
         lock(&self.shared.stats).clone()
     }
 
+    /// The scheduler is no more, by a panic (its message was printed) or because it was told to end.
+    pub fn has_ended(&self) -> bool {
+        lock(&self.thread).as_ref().is_none_or(std::thread::JoinHandle::is_finished)
+    }
+
     /// Ends the scheduler and waits for it: at most as long as one slice.
     pub fn shutdown(&self) {
         lock(&self.shared.inbox).stop = true;

@@ -6,6 +6,8 @@
 //! waited longest whatever it costs, so that even the largest has a deadline: three times the
 //! cost of everything, divided by the budget.
 
+use std::cmp::Ordering;
+
 /// Share of the CPU time that goes to the one that waited longest.
 pub(super) const OLDEST_SHARE: f64 = 1.0 / 3.0;
 
@@ -30,20 +32,39 @@ pub(super) struct Candidate {
     pub(super) weight: f64,
 }
 
-/// Among those never measured: the one least worked on so far, which lets small ones end first
-/// without knowing which they are.
-pub(super) fn first(candidates: &[Candidate]) -> Option<Candidate> {
+/// Up to `n` of those never measured, the best last: those least worked on so far, which lets small
+/// ones end first without knowing which they are.
+pub(super) fn first(candidates: &[Candidate], n: usize) -> Vec<Candidate> {
     let waiting = candidates.iter().filter(|c| c.first.is_some());
-    waiting.min_by_key(|c| (c.first, c.attained, c.id)).copied()
+    best(waiting, n, |a, b| {
+        let place = |c: &Candidate| (c.first, c.attained, c.id);
+        place(a).cmp(&place(b))
+    })
 }
 
-/// Among those that have a value: see the module. `oldest`: it is the turn of the longest wait.
-pub(super) fn again(candidates: &[Candidate], oldest: bool) -> Option<Candidate> {
+/// Up to `n` of those that have a value, the best last: see the module. `oldest`: it is the turn of
+/// the longest wait.
+pub(super) fn again(candidates: &[Candidate], oldest: bool, n: usize) -> Vec<Candidate> {
     let rank = |c: &Candidate| {
         if oldest { c.age } else { c.age * (c.weight / (c.cost + OVERHEAD)).sqrt() }
     };
     let known = candidates.iter().filter(|c| c.first.is_none());
-    known.max_by(|a, b| rank(a).total_cmp(&rank(b)).then(b.id.cmp(&a.id))).copied()
+    best(known, n, |a, b| rank(b).total_cmp(&rank(a)).then(a.id.cmp(&b.id)))
+}
+
+/// The first `n` in `order`, from back to front.
+fn best<'a>(
+    candidates: impl Iterator<Item = &'a Candidate>,
+    n: usize,
+    order: impl Fn(&Candidate, &Candidate) -> Ordering,
+) -> Vec<Candidate> {
+    let mut best: Vec<Candidate> = candidates.copied().collect();
+    if n < best.len() {
+        best.select_nth_unstable_by(n, &order);
+        best.truncate(n);
+    }
+    best.sort_unstable_by(|a, b| order(b, a));
+    best
 }
 
 /// Importance by growth: from 1 (no change) to 100 (doubles within the age asked for).
@@ -62,7 +83,7 @@ mod tests {
     }
 
     fn id(candidates: &[Candidate], oldest: bool) -> Option<u64> {
-        again(candidates, oldest).map(|candidate| candidate.id)
+        again(candidates, oldest, 1).last().map(|candidate| candidate.id)
     }
 
     #[test]
@@ -73,9 +94,13 @@ mod tests {
             ..known(id, 0.0, 0.0, 1.0)
         };
         let all = [known(1, 99.0, 0.1, 1.0), new(2, 1, 5000), new(3, 1, 1000), new(4, 2, 0)];
-        assert_eq!(first(&all).map(|c| c.id), Some(3));
-        assert_eq!(first(&all[..1]).map(|c| c.id), None);
-        assert_eq!(first(&all[3..]).map(|c| c.id), Some(4));
+        let ids =
+            |some: &[Candidate], n| -> Vec<u64> { first(some, n).iter().map(|c| c.id).collect() };
+        assert_eq!(ids(&all, 1), [3]);
+        assert_eq!(ids(&all, 2), [2, 3]);
+        assert_eq!(ids(&all, 9), [4, 2, 3]);
+        assert!(ids(&all[..1], 1).is_empty());
+        assert_eq!(ids(&all[3..], 1), [4]);
     }
 
     #[test]
@@ -92,6 +117,8 @@ mod tests {
         let all = [known(1, 5.0, 0.0, 100.0), known(2, 5.1, 1000.0, 1.0)];
         assert_eq!(id(&all, false), Some(1));
         assert_eq!(id(&all, true), Some(2));
+        let both: Vec<u64> = again(&all, true, 5).iter().map(|c| c.id).collect();
+        assert_eq!(both, [1, 2]);
     }
 
     #[test]

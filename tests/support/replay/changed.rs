@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,10 +47,38 @@ impl Changed {
 
     /// Rewrites one answer, `agent-state.json`.
     pub fn answer(&self, file: &str, change: impl FnOnce(&mut Value)) {
-        let path = self.answers.path().join(file);
-        let mut value = serde_json::from_slice(&fs::read(&path).expect(file)).expect("JSON");
-        change(&mut value);
-        fs::write(path, value.to_string()).expect("write");
+        rewrite(&self.answer_file(file), change);
+    }
+
+    /// Where it lies, to be changed while the API answers.
+    pub fn answer_file(&self, file: &str) -> PathBuf {
+        self.answers.path().join(file)
+    }
+
+    /// The agent registered anew as `new`: another id below `meta/slaves`, the link leads there, all
+    /// containers were killed, the API shows nothing of what was.
+    pub fn registered_anew(&mut self, old: &str, new: &str) {
+        self.nothing_runs();
+        self.answers(old, new);
+        let slaves = self.scene.host(WORK_DIR).join("meta/slaves");
+        fs::create_dir(slaves.join(new)).expect("make");
+        fs::copy(slaves.join(old).join("slave.info"), slaves.join(new).join("slave.info"))
+            .expect("copy");
+        let changed =
+            self.checkpoint(old, new, |path| path.parent().is_some_and(|up| up.ends_with(new)));
+        assert_eq!(changed, 1);
+        fs::remove_file(slaves.join("latest")).expect("the link");
+        symlink(Path::new(WORK_DIR).join("meta/slaves").join(new), slaves.join("latest"))
+            .expect("link");
+    }
+
+    /// The checkpoint's list of volumes is that of another scene.
+    pub fn volumes_of(&self, other: &str) {
+        let other = Scene::load(other);
+        for file in ["resources.info", "resources_and_operations.state"] {
+            let below = format!("{WORK_DIR}/meta/resources/{file}");
+            fs::copy(other.host(&below), self.scene.host(&below)).expect("copy");
+        }
     }
 
     /// The agent runs nothing and knows of nothing that ran; its volumes it still lists.
@@ -135,6 +164,11 @@ impl Changed {
         }
     }
 
+    /// Its agent's API, which answers as it was changed.
+    pub fn api(&self, mode: Mode) -> Api {
+        Api::start(self.answers.path(), mode)
+    }
+
     /// Moves a directory of the host; the new place's parents are made.
     pub fn moved(&self, from: &str, to: &str) {
         let (from, to) = (self.scene.host(from), self.scene.host(to));
@@ -149,7 +183,7 @@ impl Changed {
 
     /// Discovers and judges.
     pub fn judged_at(&mut self, mode: Mode, now: f64, grace: f64) -> Snapshot {
-        let api = Api::start(self.answers.path(), mode);
+        let api = self.api(mode);
         let config = MesosConfig {
             work_dir: Some(self.scene.work_dir().into()),
             runtime_dir: Some(self.scene.runtime_dir().into()),
@@ -210,6 +244,14 @@ pub fn sandboxes(snapshot: &Snapshot) -> BTreeMap<&'static str, usize> {
         *states.entry(view.state.as_str()).or_default() += 1;
     }
     states
+}
+
+/// Rewrites one answer.
+pub fn rewrite(path: &Path, change: impl FnOnce(&mut Value)) {
+    let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut value = serde_json::from_slice(&bytes).expect("JSON");
+    change(&mut value);
+    fs::write(path, value.to_string()).expect("write");
 }
 
 fn files(dir: &Path) -> Vec<PathBuf> {

@@ -6,9 +6,11 @@ use super::super::order::Candidate;
 use super::{Entry, Kind};
 
 /// Where refreshes go between, a full pass comes at the latest once in so many times the age asked
-/// for; earlier while it is not known yet what refreshes miss.
+/// for; earlier while it is not known yet what refreshes miss, later where the last ones found
+/// nothing that was missed.
 const RECONCILE_LATEST: u32 = 10;
 const RECONCILE_FIRST: u32 = 3;
+const RECONCILE_PROVEN: u32 = 20;
 /// Earlier too when refreshes are likely to have missed this part of the value by then.
 const MISSED: f64 = 0.001;
 /// Values are refreshed no sooner than after this part of the age asked for.
@@ -56,7 +58,11 @@ impl Entry {
             return self.max_age(asked);
         }
         let drift = &self.hot.drift;
-        let latest = if drift.known() { RECONCILE_LATEST } else { RECONCILE_FIRST };
+        let latest = match () {
+            () if drift.proven() => RECONCILE_PROVEN,
+            () if drift.known() => RECONCILE_LATEST,
+            () => RECONCILE_FIRST,
+        };
         let missed = (MISSED * self.hot.used as f64).max(4096.0) / drift.rate().max(1e-3);
         (asked * latest).min(Duration::from_secs_f64(missed.min(1e9)).max(asked / 2))
     }
@@ -240,10 +246,12 @@ mod tests {
         assert_eq!(entry.full_interval(asked), asked * 3);
         entry.hot.drift.reconciled(Missed::default(), asked);
         assert_eq!(entry.full_interval(asked), asked * 10);
+        entry.hot.drift.reconciled(Missed::default(), asked);
+        assert_eq!(entry.full_interval(asked), asked * 20, "twice nothing was missed");
         // A thousandth of the value is missed within a hundred seconds.
         entry.hot.pace = 1e6;
         entry.hot.drift = Drift::default();
-        let missed = |bytes| Missed { bytes, largest: 4096 };
+        let missed = |bytes| Missed { bytes, resting: 0, largest: 4096 };
         entry.hot.drift.reconciled(missed(60_000), Duration::from_secs(100));
         assert_eq!(entry.full_interval(asked).as_secs(), 100);
         entry.hot.drift.reconciled(missed(u64::MAX / 2), asked);

@@ -17,14 +17,14 @@ use rustix::mount::{
     fsopen,
 };
 
-use super::{BUFFER, Event, Key, MASK, events, key};
+use super::{BUFFER, Event, Key, MASK, MOST_READS, events, key};
 use crate::host::sys::fanotify::{group, mark_filesystem, mask};
 
 /// Events are in the queue before the call that causes them returns.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Where much is opened meanwhile, events of others may fill the queue.
-const ATTEMPTS: u32 = 3;
+/// Where much happens meanwhile, events of others may fill the queue: then it is tried again.
+const ATTEMPTS: u32 = 10;
 /// Local filesystems: all that happens on them happens on this host. `linux/magic.h`.
 const LOCAL: [(i64, &str); 5] = [
     (0xEF53, "ext4"),
@@ -56,12 +56,25 @@ pub fn prove(directories: &[PathBuf]) -> Result<Proof, String> {
 }
 
 fn prove_in(directory: &Path) -> Result<Proof, String> {
-    let scratch = Scratch::new(directory)?;
-    let mut listener = Ear::on(&scratch.0, MASK)?;
-    let here = handle_of(&scratch.0)?;
+    for _ in 0..ATTEMPTS {
+        // A directory of its own each time: nothing of one attempt is heard in the next.
+        let scratch = Scratch::new(directory)?;
+        let mut listener = Ear::on(&scratch.0, MASK)?;
+        if tells_all(&scratch.0, &mut listener)? {
+            return Ok(Proof { overlay: overlay(&scratch.0) });
+        }
+        if !listener.lost {
+            return Err("the kernel did not tell all that happened".to_owned());
+        }
+    }
+    Err(format!("so much happens there that events were lost in each of {ATTEMPTS} attempts"))
+}
+
+/// Whether the listener hears of everything that is done in the directory.
+fn tells_all(scratch: &Path, listener: &mut Ear) -> Result<bool, String> {
+    let here = handle_of(scratch)?;
     let failed = |what: &'static str| move |error: std::io::Error| format!("{what}: {error}");
-    let (one, two, sub) =
-        (scratch.0.join("one"), scratch.0.join("two"), scratch.0.join("directory"));
+    let (one, two, sub) = (scratch.join("one"), scratch.join("two"), scratch.join("directory"));
     File::create(&one).and_then(|mut file| file.write_all(b"x")).map_err(failed("write"))?;
     fs::rename(&one, &two).map_err(failed("rename"))?;
     fs::create_dir(&sub).map_err(failed("mkdir"))?;
@@ -72,12 +85,7 @@ fn prove_in(directory: &Path) -> Result<Proof, String> {
         (c"two", mask::MOVED_TO | mask::DELETE),
         (c"directory", mask::CREATE | mask::DELETE | mask::ONDIR),
     ];
-    for (name, what) in wanted {
-        if !listener.hears(here, name, what) {
-            return Err("the kernel did not tell all that happened".to_owned());
-        }
-    }
-    Ok(Proof { overlay: overlay(&scratch.0) })
+    Ok(wanted.into_iter().all(|(name, what)| listener.hears(here, name, what)))
 }
 
 /// Writes through an overlay that nobody else sees, and listens on its upper directory.
@@ -125,8 +133,11 @@ pub fn heard(path: &CStr) -> Result<(), String> {
         if ear.hears(here, c".", mask::OPEN) {
             return Ok(());
         }
+        if !ear.lost {
+            return Err("it did not tell of a directory that was opened".to_owned());
+        }
     }
-    Err("it did not tell of a directory that was opened".to_owned())
+    Err(format!("so much is opened there that events were lost in each of {ATTEMPTS} attempts"))
 }
 
 fn handle_of(path: &Path) -> Result<Key, String> {
@@ -139,6 +150,8 @@ fn handle_of(path: &Path) -> Result<Key, String> {
 struct Ear {
     group: OwnedFd,
     heard: HashMap<(Key, Option<CString>), u64>,
+    /// The queue was full once: what is not heard may have happened.
+    lost: bool,
 }
 
 impl Ear {
@@ -155,7 +168,7 @@ impl Ear {
         })?;
         mark_filesystem(group.as_fd(), path, what)
             .map_err(|error| format!("fanotify_mark: {error}"))?;
-        Ok(Self { group, heard: HashMap::new() })
+        Ok(Self { group, heard: HashMap::new(), lost: false })
     }
 
     /// Whether all of `what` was told of an entry, if need be in several events.
@@ -169,27 +182,34 @@ impl Ear {
             if self.heard.get(&entry).is_some_and(|heard| heard & what == what) {
                 return true;
             }
-            if Instant::now() >= until {
+            if self.lost || Instant::now() >= until {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// `false`: events were lost, or are not understood.
+    /// `false`: the queue cannot be read, or events are not understood.
     fn drain(&mut self) -> bool {
         let mut buffer = vec![0_u8; BUFFER];
-        loop {
+        for _ in 0..MOST_READS {
             let length = match retry_on_intr(|| read(&self.group, &mut buffer[..])) {
                 Ok(0) | Err(Errno::AGAIN) => return true,
                 Ok(length) => length,
                 Err(_) => return false,
             };
             for event in events(&buffer[..length]) {
-                let Ok(Event::In { directory, name, what }) = event else { return false };
-                *self.heard.entry((directory, name.map(CStr::to_owned))).or_default() |= what;
+                match event {
+                    Ok(Event::In { directory, name, what }) => {
+                        let entry = (directory, name.map(CStr::to_owned));
+                        *self.heard.entry(entry).or_default() |= what;
+                    }
+                    Ok(Event::Overflow) => self.lost = true,
+                    Err(_) => return false,
+                }
             }
         }
+        true
     }
 }
 
@@ -241,6 +261,16 @@ mod tests {
         assert!(!ear.hears(here, c"one", mask::CLOSE_WRITE));
         let path = CString::new(dir.path().as_os_str().as_bytes()).expect("no NUL");
         assert_eq!(heard(&path), Ok(()));
+        assert!(!ear.lost);
+        // A flood that nobody reads: what comes after it is lost, and that is known.
+        let limit = fs::read_to_string("/proc/sys/fs/fanotify/max_queued_events");
+        let limit: usize = limit.map_or(16_384, |text| text.trim().parse().expect("a number"));
+        for n in 0..limit {
+            File::create(dir.path().join(format!("flood-{n}"))).expect("made");
+        }
+        fs::write(dir.path().join("last"), "x").expect("written");
+        assert!(!ear.hears(here, c"last", mask::CREATE));
+        assert!(ear.lost);
         assert!(heard(c"/proc").expect_err("not local").starts_with("a filesystem of type 0x9fa0"));
     }
 }

@@ -8,15 +8,23 @@ use super::tree::{Dir, LIST, Tree};
 
 /// Reconciliations that are remembered.
 const REMEMBERED: usize = 8;
+/// As many reconciliations that found nothing in a row show that refreshes see all there is to see.
+const PROOF: usize = 2;
 /// The bound is never below this part of the value, nor below [`LEAST`].
 const FLOOR: f64 = 0.001;
 const LEAST: u64 = 4096;
+
+/// Refreshes whose changes are remembered.
+const REFRESHES: usize = 8;
 
 /// What refreshes did not see between two full passes, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Missed {
     /// Growth and shrinkage of all files, added up.
     pub bytes: u64,
+    /// Of it that of files that are followed and were not looked at by the last refresh, because they
+    /// rested: no more comes to it the longer a full pass is ago.
+    pub resting: u64,
     /// The most of one file.
     pub largest: u64,
 }
@@ -27,9 +35,11 @@ pub struct Missed {
 pub fn drift(old: &Tree, new: &Tree) -> Missed {
     let before: HashMap<u64, _> = old.dirs.iter().flatten().map(|dir| (dir.inode, dir)).collect();
     let mut missed = Missed::default();
-    let mut count = |blocks: u64| {
-        missed.bytes = missed.bytes.saturating_add(blocks.saturating_mul(512));
-        missed.largest = missed.largest.max(blocks.saturating_mul(512));
+    let mut count = |blocks: u64, rested: bool| {
+        let bytes = blocks.saturating_mul(512);
+        missed.bytes = missed.bytes.saturating_add(bytes);
+        missed.resting = missed.resting.saturating_add(if rested { bytes } else { 0 });
+        missed.largest = missed.largest.max(bytes);
     };
     for dir in new.dirs.iter().flatten() {
         let Some(was) = before.get(&dir.inode) else { continue };
@@ -43,9 +53,11 @@ pub fn drift(old: &Tree, new: &Tree) -> Missed {
             let named = dir.files.iter().filter(|file| file.is_named(&hint.name));
             hot.extend(named.map(|file| file.inode));
         }
+        let rests: HashSet<u64> =
+            was.hot.iter().filter(|hot| hot.looked < old.refreshed).map(|hot| hot.inode).collect();
         let mut compare = |inode: u64, then: u64, now: u64| {
             if !hot.contains(&inode) {
-                count(then.abs_diff(now));
+                count(then.abs_diff(now), rests.contains(&inode));
             }
         };
         let inode = |file: &FileRecord| file.inode;
@@ -72,7 +84,7 @@ pub fn drift(old: &Tree, new: &Tree) -> Missed {
         }
     }
     for (inode, link) in &new.links {
-        count(old.links.get(inode).map_or(0, |was| was.blocks.abs_diff(link.blocks)));
+        count(old.links.get(inode).map_or(0, |was| was.blocks.abs_diff(link.blocks)), false);
     }
     missed
 }
@@ -97,12 +109,16 @@ pub fn untold(old: &Tree, new: &Tree) -> bool {
 /// How much refreshes of one subject missed, by its last reconciliations.
 #[derive(Clone, Debug, Default)]
 pub struct Drift {
-    /// Bytes a second, of each.
+    /// Bytes a second that files which nobody follows brought, of each.
     rates: VecDeque<f64>,
+    /// Bytes that files which rested brought, of each.
+    resting: VecDeque<u64>,
     /// The same, of the last ones.
     lately: f64,
     /// The most that one file was missed by, of each.
     largest: VecDeque<u64>,
+    /// Bytes that the last refreshes saw change, each since the one before.
+    churn: VecDeque<u64>,
 }
 
 impl Drift {
@@ -110,17 +126,33 @@ impl Drift {
     pub fn reconciled(&mut self, missed: Missed, passed: Duration) {
         if self.rates.len() == REMEMBERED {
             self.rates.pop_front();
+            self.resting.pop_front();
             self.largest.pop_front();
         }
-        let rate = missed.bytes as f64 / passed.as_secs_f64().max(1.0);
+        let rate =
+            missed.bytes.saturating_sub(missed.resting) as f64 / passed.as_secs_f64().max(1.0);
         self.lately = if self.known() { f64::midpoint(self.lately, rate) } else { rate };
         self.rates.push_back(rate);
+        self.resting.push_back(missed.resting);
         self.largest.push_back(missed.largest);
+    }
+
+    /// A refresh saw so many bytes change.
+    pub fn refreshed(&mut self, churn: u64) {
+        if self.churn.len() == REFRESHES {
+            self.churn.pop_front();
+        }
+        self.churn.push_back(churn);
     }
 
     /// Whether anything is known.
     pub fn known(&self) -> bool {
         !self.rates.is_empty()
+    }
+
+    /// The last full passes, two at least, found nothing that had been missed but of files that rest.
+    pub fn proven(&self) -> bool {
+        self.rates.len() >= PROOF && self.rates.iter().rev().take(PROOF).all(|rate| *rate == 0.0)
     }
 
     /// Bytes a second that are likely to be missed: the average of what was, each time with half
@@ -133,18 +165,21 @@ impl Drift {
     /// before the first reconciliation: nothing is known then of what is missed, and what a start
     /// finds moving says little of what it does not find.
     ///
-    /// Changes that are missed come one by one, each as large as the largest one that was: with `n`
-    /// expected at the fastest drift seen, *2n + 3√n + 1* of them; to that what moved since the
-    /// last look (`churn`: the tree goes on moving while it is looked at), and a thousandth of the
-    /// value, because that nothing was missed lately does not prove that nothing is. An estimate:
-    /// how often it was too small is counted.
-    pub fn bound(&self, used: u64, churn: u64, passed: Duration) -> Option<u64> {
+    /// Changes that are missed come one by one, each as large as the largest one that was. Those of
+    /// files that nobody follows add up since the last full pass, at the fastest drift seen; those of
+    /// files that rest do not, and were at most so many. With *n* expected in all, *2n + 3√n + 1* of
+    /// them; to that the most that one of the last refreshes saw change (the tree goes on moving
+    /// while it is looked at), and a thousandth of the value, because that nothing was missed lately
+    /// does not prove that nothing is. An estimate: how often it was too small is counted.
+    pub fn bound(&self, used: u64, passed: Duration) -> Option<u64> {
         if !self.known() {
             return None;
         }
         let fastest = self.rates.iter().copied().fold(0.0, f64::max);
         let one = self.largest.iter().copied().max().unwrap_or(0);
-        let expected = fastest * passed.as_secs_f64();
+        let resting = self.resting.iter().copied().max().unwrap_or(0);
+        let churn = self.churn.iter().copied().max().unwrap_or(0);
+        let expected = fastest * passed.as_secs_f64() + resting as f64;
         let missed = (2.0 * expected + 3.0 * (expected * one as f64).sqrt()).ceil() as u64;
         let floor = ((used as f64 * FLOOR) as u64).max(LEAST);
         Some(missed.saturating_add(one).saturating_add(churn).saturating_add(floor))
@@ -159,19 +194,37 @@ mod tests {
     fn the_bound_follows_the_fastest_drift_that_is_remembered() {
         let mut drift = Drift::default();
         let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
-        let missed = |bytes, largest| Missed { bytes, largest };
+        let missed = |bytes, largest| Missed { bytes, resting: 0, largest };
         assert!(!drift.known());
-        assert_eq!(drift.bound(0, 5, Duration::ZERO), None, "nothing is known, nothing is claimed");
+        drift.refreshed(3);
+        assert_eq!(drift.bound(0, Duration::ZERO), None, "nothing is known, nothing is claimed");
         drift.reconciled(missed(1000, 100), second * 10);
         assert!(drift.known());
         // 60 changes of 100 bytes are expected: twice as many, 3 × √60, one, the churn, the floor.
-        assert_eq!(drift.bound(0, 5, minute), Some(12_000 + 2324 + 100 + 5 + 4096));
-        assert_eq!(drift.bound(100_000_000, 0, Duration::ZERO), Some(100_100));
+        drift.refreshed(5);
+        drift.refreshed(0);
+        assert_eq!(drift.bound(0, minute), Some(12_000 + 2324 + 100 + 5 + 4096));
+        (0..REFRESHES).for_each(|_| drift.refreshed(0));
+        assert_eq!(drift.bound(100_000_000, Duration::ZERO), Some(100_100));
         drift.reconciled(missed(3000, 7), second * 10);
         assert_eq!(drift.rate(), 200.0);
-        for _ in 0..REMEMBERED {
+        for number in 0..REMEMBERED {
+            assert_eq!(drift.proven(), number >= PROOF);
             drift.reconciled(Missed::default(), second * 10);
         }
-        assert_eq!(drift.bound(0, 0, minute), Some(4096));
+        assert_eq!(drift.bound(0, minute), Some(4096));
+    }
+
+    #[test]
+    fn what_rests_is_missed_from_the_first_moment_and_does_not_add_up() {
+        let mut drift = Drift::default();
+        let seconds = Duration::from_secs;
+        let missed = Missed { bytes: 8192, resting: 8192, largest: 4096 };
+        drift.reconciled(missed, seconds(100));
+        assert_eq!(drift.rate(), 0.0, "a full pass would not help");
+        // Two changes of 4 KiB are expected: 2 × 2 + 3 × √2 + 1 of them, and the floor.
+        let bound = drift.bound(0, Duration::ZERO);
+        assert_eq!(bound, Some(16_384 + 17_378 + 4096 + 4096));
+        assert_eq!(drift.bound(0, seconds(1000)), bound);
     }
 }

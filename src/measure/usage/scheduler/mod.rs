@@ -7,6 +7,7 @@
 mod begin;
 mod lookup;
 mod outcome;
+mod queue;
 mod remember;
 mod targets;
 mod trust;
@@ -28,6 +29,7 @@ use crate::host::sys::thread_cpu_seconds;
 use crate::host::{Guard, Ticket};
 use crate::model::Subject;
 use lookup::Lookup;
+use queue::Queue;
 
 /// Updates are told at most this often.
 const UPDATE_EVERY: Duration = Duration::from_millis(200);
@@ -82,6 +84,7 @@ pub(super) struct Scheduler {
     ids: HashMap<(Subject, Kind), u64>,
     next_id: u64,
     flights: Vec<Flight>,
+    queue: Queue,
     steady: Bucket,
     bootstrap: Bucket,
     calls: Bucket,
@@ -117,6 +120,7 @@ impl Scheduler {
             ids: HashMap::new(),
             next_id: 0,
             flights: Vec::new(),
+            queue: Queue::default(),
             oldest_credit: 0.0,
             stats: MeterStats::default(),
             all_known: false,
@@ -150,6 +154,7 @@ impl Scheduler {
                     self.calls = Bucket::of_calls(config.syscall_budget, Instant::now());
                 }
                 self.config = config;
+                self.queue = Queue::default();
                 self.set_rates();
             }
             if let Some(targets) = targets {
@@ -213,8 +218,10 @@ impl Scheduler {
             self.set_rates();
         }
         self.account_memory();
-        let owed = |entry: &Entry| {
-            entry.age(now).saturating_sub(entry.max_age(self.config.max_age)).as_secs_f64()
+        // What fails is told as that: no budget would make it newer.
+        let owed = |entry: &Entry| match entry.failures {
+            0 => entry.age(now).saturating_sub(entry.max_age(self.config.max_age)).as_secs_f64(),
+            _ => 0.0,
         };
         let stats = &mut self.stats;
         stats.debt_seconds = self.entries.values().map(owed).fold(0.0, f64::max);

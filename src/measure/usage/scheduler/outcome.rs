@@ -100,7 +100,8 @@ impl Scheduler {
 
     /// A whole walk: publishes it and learns what it cost and how the subject grows.
     fn complete(&mut self, id: u64, totals: &Totals, after: Option<Record>, now: Instant) {
-        let others = self.projects_of_others(id);
+        let project = after.as_ref().map(|record| record.project);
+        let shared = project.is_some_and(|project| self.is_project_of_another(id, project));
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let Some(active) = &entry.active else { return };
         let (cost, seconds) = (active.cpu, active.started.elapsed().as_secs_f64());
@@ -115,12 +116,11 @@ impl Scheduler {
         book.walked(subject, entry.kind, totals, at, seconds);
         let mut quota = None;
         if entry.kind == Kind::Walk {
-            let project = after.map(|record| record.project);
             let proven = entry.stretch == RECONCILE && entry.project == project;
             entry.project = project;
             book.limit(subject, after.as_ref());
             quota = match trusted(before.as_ref(), after.as_ref(), totals, proven) {
-                Some(Ok(record)) if !others.contains(&record.project) => Some(record),
+                Some(Ok(record)) if !shared => Some(record),
                 Some(Err(reason)) => {
                     tracing::debug!(path = %entry.target.path.display(), %reason, "No use of the project quota");
                     None

@@ -48,7 +48,9 @@ impl Scheduler {
         (hot.bound, hot.seen) = (None, 0);
         // Whether a refresh is worth its cost is learned anew with each tree.
         hot.cost = hot.cost.filter(|cost| *cost < entry.cost / 2.0);
-        hot.given_up = wanted && new.is_none();
+        // A pass that was not to leave a tree says nothing of whether there is room for one; who knows
+        // how large it would be is told when there is (`account_memory`).
+        hot.given_up = if wanted { new.is_none() } else { hot.given_up && hot.bytes > 0 };
         hot.bytes = new.as_ref().map_or(hot.bytes, |tree| tree.bytes());
         hot.tree = new;
         self.make_room();
@@ -73,7 +75,8 @@ impl Scheduler {
         };
         let passed = now.saturating_duration_since(slice.tree.made());
         hot.seen = hot.seen.saturating_add(churn);
-        let bound = hot.drift.bound(totals.used_bytes, churn, passed);
+        hot.drift.refreshed(churn);
+        let bound = hot.drift.bound(totals.used_bytes, passed);
         let seconds = hot.began.take().map_or(0.0, |began| (now - began).as_secs_f64());
         (hot.bound, hot.cost) = (bound, Some(hot.spent));
         (hot.used, hot.tree) = (totals.used_bytes, Some(slice.tree));

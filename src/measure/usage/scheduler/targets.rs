@@ -8,6 +8,7 @@ use super::super::entry::{Entry, Kind};
 use super::super::meter::{lock, not_walked, timestamp};
 use super::super::target::{How, Target};
 use super::Scheduler;
+use super::queue::Queue;
 use crate::model::MeasureFailure;
 
 impl Scheduler {
@@ -66,6 +67,7 @@ impl Scheduler {
         self.entries.retain(|id, _| kept.contains(id));
         self.ids = ids;
         lock(&self.shared.book).forget(|subject| !named.contains(subject));
+        self.queue = Queue::default();
         (self.changed, self.all_known, self.counted) = (true, false, None);
     }
 }

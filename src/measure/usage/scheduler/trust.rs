@@ -1,6 +1,5 @@
 //! Where a project quota is read in place of walks.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,10 +15,10 @@ use crate::host::sys::thread_cpu_seconds;
 const SOON_SHARE: u32 = 12;
 
 impl Scheduler {
-    /// Projects of other subjects: one that two share stands for neither.
-    pub(super) fn projects_of_others(&self, id: u64) -> HashSet<(u64, u32)> {
-        let others = self.entries.iter().filter(|(other, _)| **other != id);
-        others.filter_map(|(_, entry)| entry.project).collect()
+    /// Whether the project is another subject's, too: one that two share stands for neither.
+    pub(super) fn is_project_of_another(&self, id: u64, project: (u64, u32)) -> bool {
+        let mut others = self.entries.iter().filter(|(other, _)| **other != id);
+        others.any(|(_, entry)| entry.project == Some(project))
     }
 
     /// Reads the project quota of a walked subject from now on, and walks it seldom; or no longer.

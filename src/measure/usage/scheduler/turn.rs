@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use super::super::order::{self, Candidate, OLDEST_SHARE};
+use super::super::order::{Candidate, OLDEST_SHARE};
 use super::lookup::Lookup;
+use super::queue::Queue;
 use super::{Flight, Scheduler, Stage};
 
 /// How long the scheduler waits for one slice before it turns to other filesystems.
@@ -23,6 +24,9 @@ impl Scheduler {
         // Nothing can be done before there is something to spend: no look at each subject.
         if self.all_known && self.flights.is_empty() && !self.steady.open() {
             return Err(self.steady.wait().clamp(Duration::from_millis(1), LONGEST_WAIT));
+        }
+        if let Some(next) = self.next_in_queue(now) {
+            return Ok(next);
         }
         self.all_known = self.entries.values().all(|entry| entry.last_good.is_some());
         let in_flight: HashSet<(u32, u32)> = self.flights.iter().map(|f| f.device).collect();
@@ -51,18 +55,15 @@ impl Scheduler {
         if !self.calls.open() {
             return Err(wait.min(self.calls.wait()).max(Duration::from_millis(1)));
         }
-        if let Some(chosen) = order::first(&ready) {
-            if self.bootstrap.open() {
-                return Ok((chosen, false));
-            }
+        self.queue = Queue::of(&ready, now);
+        if let Some(next) = self.next_in_queue(now) {
+            return Ok(next);
+        }
+        if self.queue.waiting {
             wait = wait.min(self.bootstrap.wait());
             wait_first = wait_first.min(self.bootstrap.wait());
         }
-        let oldest = self.oldest_credit > 0.0;
-        if let Some(chosen) = order::again(&ready, oldest) {
-            if self.steady.open() {
-                return Ok((chosen, oldest));
-            }
+        if self.queue.again() {
             // Until there is something to spend, it is of no use that more become ready.
             wait = wait_first.min(self.steady.wait());
         }

@@ -5,7 +5,6 @@
 mod support;
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use plimsoll::pipeline::state_file::{Sections, encode};
 use serde_json::{Value, json};
 use support::daemon::{Daemon, value};
+use support::master;
 use support::mounts::Mounted;
 use support::process::{Process, runs_among_its_own};
 use support::replay::{Scene, WORK_DIR};
@@ -355,18 +355,8 @@ fn later_release() -> Vec<u8> {
 #[test]
 fn commands_ask_the_master_where_one_is_configured() {
     let host = Host::new();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("address");
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("a connection");
-            let _ = std::io::Read::read(&mut stream, &mut [0; 4096]);
-            let body = r#"{"roles":[{"name":"analytics","frameworks":[]},{"name":"eng/storage","frameworks":["f"]}]}"#;
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
-            let _ = stream.write_all((head + body).as_bytes());
-        }
-    });
-    host.configure("0s", &format!("  master_url: http://{address}\n"));
+    let url = master::with_roles(&[("analytics", &[]), ("eng/storage", &["f"])]);
+    host.configure("0s", &format!("  master_url: {url}\n"));
     let (rows, _, _) = host.run("volumes");
     let state = |id: &str| {
         let row = rows.iter().find(|row| row["volume"] == id).expect(id);

@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn forms_are_made_once_per_snapshot() {
-        let telemetry = Telemetry::new(&BuildInfo::default()).expect("names are valid");
+        let telemetry = Telemetry::new(&BuildInfo::default(), 0.0).expect("names are valid");
         let cache = Cache::default();
         let snapshot = Arc::new(Snapshot::default());
         let first = cache.of(Arc::clone(&snapshot), 100);

@@ -11,6 +11,7 @@ use prometheus::{
 use super::alertmanager::Counters;
 use super::catalogue::{Family, own};
 use super::exposition::{Format, write_gathered};
+use crate::model::Timestamp;
 
 /// What this build is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub struct Telemetry {
     usage_bound_exceeded: IntCounter,
     usage_bound_checked: IntCounter,
     usage_fanotify: OnceLock<Fanotify>,
+    reload_successful: IntGauge,
+    reload_timestamp: Gauge,
     alerting: Counters,
 }
 
@@ -70,8 +73,9 @@ pub struct Told {
 }
 
 impl Telemetry {
-    /// A registry with every family of this struct, and the `process_` ones.
-    pub fn new(build: &BuildInfo) -> Result<Self, prometheus::Error> {
+    /// A registry with every family of this struct, and the `process_` ones. `configured_at`: when
+    /// the configuration that is in force at first was read.
+    pub fn new(build: &BuildInfo, configured_at: Timestamp) -> Result<Self, prometheus::Error> {
         let registry = Registry::new();
         let telemetry = Self {
             alerting: Counters::new(&registry)?,
@@ -94,7 +98,10 @@ impl Telemetry {
             usage_bound_exceeded: IntCounter::with_opts(opts(&own::USAGE_BOUND_EXCEEDED))?,
             usage_bound_checked: IntCounter::with_opts(opts(&own::USAGE_BOUND_CHECKED))?,
             usage_fanotify: OnceLock::new(),
+            reload_successful: IntGauge::with_opts(opts(&own::RELOAD_SUCCESSFUL))?,
+            reload_timestamp: Gauge::with_opts(opts(&own::RELOAD_TIMESTAMP))?,
         };
+        telemetry.reloaded(Some(configured_at));
         let build_info = IntGaugeVec::new(opts(&own::BUILD_INFO), own::BUILD_INFO.labels)?;
         build_info.with_label_values(&[&build.version, &build.revision, &build.rustversion]).set(1);
         // Present from the start, so that its rate is known from the first pass on.
@@ -112,9 +119,19 @@ impl Telemetry {
         registry.register(Box::new(telemetry.usage_unremembered_subjects.clone()))?;
         registry.register(Box::new(telemetry.usage_bound_exceeded.clone()))?;
         registry.register(Box::new(telemetry.usage_bound_checked.clone()))?;
+        registry.register(Box::new(telemetry.reload_successful.clone()))?;
+        registry.register(Box::new(telemetry.reload_timestamp.clone()))?;
         registry.register(Box::new(build_info))?;
         registry.register(Box::new(ProcessCollector::for_self()))?;
         Ok(telemetry)
+    }
+
+    /// Says how the last attempt to take up a configuration ended: when, or `None` for a refusal.
+    pub fn reloaded(&self, at: Option<Timestamp>) {
+        self.reload_successful.set(i64::from(at.is_some()));
+        if let Some(at) = at {
+            self.reload_timestamp.set(at);
+        }
     }
 
     /// Counts one thing that a collector could not read.
@@ -239,7 +256,7 @@ mod tests {
             revision: "abc".into(),
             rustversion: "1.88".into(),
         };
-        let telemetry = Telemetry::new(&build).expect("names are valid");
+        let telemetry = Telemetry::new(&build, 1_700_000_000.0).expect("names are valid");
         telemetry.source_error("mesos_api", "timeout");
         telemetry.source_error("mesos_api", "timeout");
         telemetry.usage_cpu(1.5);
@@ -255,8 +272,12 @@ mod tests {
         for told in [told, Told { events: 9, ..told }] {
             telemetry.usage_fanotify(&told).expect("names are valid");
         }
+        telemetry.reloaded(Some(1_700_000_100.0));
+        telemetry.reloaded(None);
         let text = String::from_utf8(telemetry.render(Format::Text)).expect("UTF-8");
         for line in [
+            "plimsoll_config_last_reload_successful 0",
+            "plimsoll_config_last_reload_success_timestamp_seconds 1700000100",
             "plimsoll_source_errors_total{collector=\"mesos_api\",reason=\"timeout\"} 2",
             "plimsoll_usage_cpu_seconds_total 1.5",
             "plimsoll_usage_inodes_total 10",

@@ -8,6 +8,10 @@ mod support;
 #[allow(dead_code)] // each test binary uses its own part of this
 mod scene;
 
+#[path = "../io/groups.rs"]
+#[allow(dead_code)]
+mod groups;
+
 mod alertmanager;
 mod alone;
 mod beside;

@@ -31,7 +31,7 @@ fn text(chunks: &[Bytes]) -> String {
 }
 
 fn telemetry() -> Telemetry {
-    let telemetry = Telemetry::new(&build()).expect("names are valid");
+    let telemetry = Telemetry::new(&build(), 1_700_000_000.0).expect("names are valid");
     telemetry.source_error("mesos_checkpoint", "malformed");
     telemetry.usage_cpu(12.5);
     telemetry.usage_inodes(1_000_000);

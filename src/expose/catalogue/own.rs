@@ -29,7 +29,8 @@ families! {
         "Measurements of one subject, by outcome: complete (a full pass), incremental, stale (what was \
          remembered could not be followed; a full pass comes next), or the reason of the failure.";
     USAGE_DEBT_SECONDS = Gauge "plimsoll_usage_debt_seconds", Some("seconds"), &[], [], ONE,
-        "By how much the most overdue subject is past the greatest age that was asked for.";
+        "By how much the most overdue subject is past the greatest age that was asked for. Subjects that \
+         cannot be measured do not count.";
     USAGE_PENDING_SUBJECTS = Gauge "plimsoll_usage_pending_subjects", None, &[], [], ONE,
         "Subjects that wait to be measured.";
     USAGE_THROTTLED = Gauge "plimsoll_usage_throttled", None, &[], [], ONE,
@@ -39,7 +40,7 @@ families! {
     USAGE_REMEMBERED_SUBJECTS = Gauge "plimsoll_usage_remembered_subjects", None, &[], [], ONE,
         "Subjects of which a tree is remembered, so that refreshes can go between full passes.";
     USAGE_UNREMEMBERED_SUBJECTS = Gauge "plimsoll_usage_unremembered_subjects", None, &[], [], ONE,
-        "Subjects that are measured by full passes only because their tree found no room in usage.memory, or          cannot be remembered.";
+        "Subjects that are measured by full passes only because their tree found no room in usage.memory, or cannot be remembered.";
     USAGE_BOUND_CHECKED = Counter "plimsoll_usage_bound_checked_total", None, &[], [], ONE,
         "Full passes that found by how much an incremental value before them was off.";
     USAGE_BOUND_EXCEEDED = Counter "plimsoll_usage_bound_exceeded_total", None, &[], [], ONE,
@@ -55,6 +56,10 @@ families! {
         "Times that the kernel told that it lost changes: refreshes look at all directories then until the next full pass.";
     USAGE_FANOTIFY_DIRECTORIES = Gauge "plimsoll_usage_fanotify_directories", None, &[], [], "one where usage.fanotify is on",
         "Directories in which something changed and that some refresh has yet to look at, or did lately.";
+    RELOAD_SUCCESSFUL = Gauge "plimsoll_config_last_reload_successful", None, &[], [], ONE,
+        "1 when the configuration was taken up the last time it was read, 0 when it was refused: the one before stays in force.";
+    RELOAD_TIMESTAMP = Gauge "plimsoll_config_last_reload_success_timestamp_seconds", Some("seconds"), &[], [], ONE,
+        "When the configuration in force was read.";
     BUILD_INFO = Info "plimsoll_build_info", None, &[], ["version", "revision", "rustversion"], ONE,
         "The running build.";
     PROCESS_CPU = Counter "process_cpu_seconds_total", Some("seconds"), &[], [], ONE,

@@ -135,6 +135,8 @@ where
             Ok((stream, _)) => {
                 // Served all the same where that is not allowed.
                 let _ = set_socket_send_buffer_size(&stream, SEND_BUFFER);
+                // Or the end of an answer waits for the client's delayed acknowledgement: 40 ms.
+                let _ = stream.set_nodelay(true);
                 stream
             }
             Err(error) => {

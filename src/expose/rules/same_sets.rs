@@ -86,7 +86,7 @@ fn count_up(snapshot: &mut Snapshot, passed: f64) {
 
 /// Every sample of a page, with points in time counted from [`BEGIN`], where promtool's clock starts.
 fn page(snapshot: &Snapshot, host: &Host) -> Vec<(String, f64)> {
-    let telemetry = Telemetry::new(&BuildInfo::default()).expect("it registers");
+    let telemetry = Telemetry::new(&BuildInfo::default(), 0.0).expect("it registers");
     telemetry.usage_backlog(host.debt, 0);
     let mut bytes = render(snapshot, Format::Text, DEFAULT_MAX_SERIES).chunks.concat();
     bytes.extend(telemetry.render(Format::Text));

@@ -34,8 +34,19 @@ pub struct Threshold {
     pub key: &'static str,
     /// What it counts.
     pub unit: Unit,
-    /// A finding that is there stays until the value falls below the threshold by this much.
+    /// A finding that is there stays until the value falls below the threshold by this much, or by
+    /// half of a threshold that is set so low that it could not.
     pub margin: f64,
+}
+
+impl Threshold {
+    /// By how much the value must fall below the threshold that is configured.
+    pub fn margin_of(&self, threshold: f64) -> f64 {
+        match self.unit {
+            Unit::Within => self.margin,
+            Unit::Ratio | Unit::Seconds => self.margin.min(threshold / 2.0),
+        }
+    }
 }
 
 /// One condition.

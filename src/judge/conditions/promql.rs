@@ -39,9 +39,10 @@ impl Condition {
         };
         let mut expr = self.filled(template, thresholds, 0.0)?;
         if let Some(threshold) = self.threshold.as_ref().filter(|one| one.margin > 0.0) {
+            let margin = threshold.margin_of(thresholds.get(threshold.key)?);
             let past = match threshold.unit {
-                Unit::Within => threshold.margin,
-                Unit::Ratio | Unit::Seconds => -threshold.margin,
+                Unit::Within => margin,
+                Unit::Ratio | Unit::Seconds => -margin,
             };
             let lingers = self.filled(template, thresholds, past)?;
             let fires = firing(self.alert);
@@ -135,6 +136,10 @@ mod tests {
         let found = expr("filesystem_fills_now");
         assert!(found.contains("<= 14400 ") && found.contains("<= 16200 "), "{found}");
         assert!(!expr("filesystem_overcommitted").contains("ALERTS"), "no margin");
+        // A threshold that is smaller than its margin: an alert must be able to end.
+        let low = Thresholds { network_storage_slow: 0.1, ..Thresholds::default() };
+        let found = find("network_storage_slow").expect("it").promql(&low).expect("it");
+        assert!(found.contains(">= 0.1 and") && found.contains(">= 0.05 and"), "{found}");
     }
 
     #[test]

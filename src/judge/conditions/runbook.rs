@@ -14,8 +14,9 @@ pub fn runbook_markdown() -> String {
          test --test runbook -->\n\n\
          What each finding means, how to check it and what to do. A finding appears once its \
          condition held for its hold time, and goes when the condition is over; one with a threshold \
-         goes when the value has fallen below the threshold by the margin (or, where it is a time \
-         ahead, risen above it by that). Thresholds are set in the \
+         goes when the value has fallen below the threshold by the margin, or by half of a threshold \
+         that is set lower than twice its margin (or, where it is a time ahead, risen above it by the \
+         margin). Thresholds are set in the \
          configuration under `conditions`. [Concepts](concepts.md) explains the words.\n\n\
          | severity | kind | alert | about |\n|---|---|---|---|\n",
     );

@@ -4,13 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::judge::conditions;
-use crate::model::{ClockStep, Finding, Measured, SubjectKind, Timestamp, VolumeState, VolumeView};
+use crate::judge::conditions::{self, Condition};
+use crate::model::{
+    ClockStep, ContainerIo, Finding, Measured, NetworkFilesystem, SubjectKind, Timestamp,
+    VolumeState, VolumeView,
+};
 
-use super::{Candidate, Facts, Strength, candidates, given_way, in_order, subjects};
+use super::{Candidate, Facts, Strength, candidates, given_way, in_order, network, subjects};
 
 /// How long it is told that a volume was created over old data, in seconds.
 const TELL_REATTACHED: f64 = 86_400.0;
+/// Seconds after a start until everything that is a rate has been watched for long enough, or will
+/// never be: it takes the counters of containers and network filesystems a minute and a look.
+const RATES_KNOWN: f64 = 120.0;
+/// Of a network filesystem less says nothing yet about what was found before a restart.
+const LEAST_WINDOW: f64 = 60.0;
 
 /// One condition on one subject that held in the last snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +40,9 @@ pub struct FindingMemory {
     /// Of an earlier run, about subjects that this one has not measured yet.
     #[serde(skip)]
     waiting: BTreeMap<String, Remembered>,
+    /// When this run first looked with what is waited for.
+    #[serde(skip)]
+    began: Option<Timestamp>,
 }
 
 impl FindingMemory {
@@ -56,7 +67,9 @@ impl FindingMemory {
         self.waiting.retain(|id, _| !entries.contains_key(id));
         if !self.waiting.is_empty() {
             let unmeasured = unmeasured(facts);
-            self.waiting.retain(|id, _| is_awaited(id, &unmeasured, facts));
+            let began = *self.began.get_or_insert(facts.now);
+            let early = facts.now - began < RATES_KNOWN;
+            self.waiting.retain(|id, _| is_awaited(id, &unmeasured, early, facts));
         }
         self.entries = entries;
         in_order(given_way(findings))
@@ -67,18 +80,22 @@ impl FindingMemory {
         for remembered in self.entries.values_mut().chain(self.waiting.values_mut()) {
             step.shift(&mut remembered.since);
         }
+        if let Some(began) = &mut self.began {
+            step.shift(began);
+        }
     }
 
     /// What is worth keeping beyond this run.
     pub fn stored(&self) -> Self {
         let mut entries = self.waiting.clone();
         entries.extend(self.entries.iter().map(|(id, remembered)| (id.clone(), *remembered)));
-        Self { entries, waiting: BTreeMap::new() }
+        Self { entries, ..Self::default() }
     }
 
     /// Takes up what an earlier run kept. What this run found already stays as it is.
     pub fn restore(&mut self, stored: Self) {
         self.waiting = stored.entries;
+        self.began = None;
     }
 
     /// Conditions that are remembered, told or not yet.
@@ -156,21 +173,54 @@ fn not_looked_up(view: &VolumeView) -> bool {
 }
 
 /// Whether it is too early to say of an earlier run's condition that it is over. After a restart
-/// all is listed at once and measured only by and by.
+/// all is listed at once and measured only by and by, and what is judged by rates takes a while longer:
+/// `early` as long as it may.
 fn is_awaited(
     id: &str,
     unmeasured: &BTreeSet<(SubjectKind, Vec<String>)>,
+    early: bool,
     facts: &Facts<'_>,
 ) -> bool {
     let Ok((kind, values)) = serde_json::from_str::<(String, Vec<String>)>(id) else {
         return false;
     };
-    match conditions::find(&kind).map(|condition| condition.subject) {
-        Some(SubjectKind::NetworkFilesystem) => facts.snapshot.network.is_empty(),
-        Some(SubjectKind::Filesystem) => facts.snapshot.filesystems.is_empty(),
-        Some(subject) => unmeasured.contains(&(subject, values)),
-        None => false,
+    let Some(condition) = conditions::find(&kind) else { return false };
+    let snapshot = facts.snapshot;
+    let is = |one: &Condition| condition.id == one.id;
+    if is(&conditions::IO_THROTTLED)
+        || is(&conditions::IO_PRESSURE)
+        || is(&conditions::IO_NEIGHBOUR)
+    {
+        let is_it = |one: &&ContainerIo| {
+            let key = &one.key;
+            [key.source.as_str(), &key.framework, &key.executor, &key.container] == *values
+        };
+        return early && snapshot.io.iter().find(is_it).is_none_or(|one| !has_rates(one));
     }
+    if is(&conditions::NETWORK_STORAGE_SLOW) || is(&conditions::NETWORK_STORAGE_RETRANSMITTING) {
+        let of_it = snapshot.network.iter().find(|one| network::of(one).values == values);
+        let short = |one: &NetworkFilesystem| {
+            one.recent.is_none_or(|recent| recent.window_seconds < LEAST_WINDOW)
+        };
+        return early && of_it.map_or(snapshot.network.is_empty(), short);
+    }
+    // Nothing is late yet.
+    if is(&conditions::MEASUREMENTS_OVERDUE) {
+        return !unmeasured.is_empty();
+    }
+    match condition.subject {
+        // There may be none any more.
+        SubjectKind::NetworkFilesystem => early && snapshot.network.is_empty(),
+        SubjectKind::Filesystem => early && snapshot.filesystems.is_empty(),
+        subject => unmeasured.contains(&(subject, values)),
+    }
+}
+
+/// Its counters were watched for long enough to say how fast they rise.
+fn has_rates(io: &ContainerIo) -> bool {
+    io.devices.iter().any(|device| device.bytes_per_second.is_some())
+        || io.pressure.is_some_and(|pressure| pressure.full_ratio.is_some())
+        || io.delay_ratio.is_some()
 }
 
 impl Candidate {

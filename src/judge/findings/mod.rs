@@ -167,7 +167,8 @@ fn strength(value: f64, threshold: f64, margin: f64) -> Option<Strength> {
 /// Threshold and margin of a condition that has one.
 fn limit(condition: &Condition, thresholds: &Thresholds) -> Option<(f64, f64)> {
     let threshold = condition.threshold.as_ref()?;
-    Some((thresholds.get(threshold.key)?, threshold.margin))
+    let value = thresholds.get(threshold.key)?;
+    Some((value, threshold.margin_of(value)))
 }
 
 /// A ratio for a sentence, rounded down so that 100 % is never early.

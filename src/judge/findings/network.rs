@@ -92,7 +92,7 @@ fn named(filesystem: &NetworkFilesystem) -> String {
     }
 }
 
-fn of(filesystem: &NetworkFilesystem) -> FindingSubject {
+pub(super) fn of(filesystem: &NetworkFilesystem) -> FindingSubject {
     let key = &filesystem.key;
     let values = [key.server.clone(), key.export.clone(), key.mount_point.clone()];
     subject(SubjectKind::NetworkFilesystem, values, key.mount_point.clone())

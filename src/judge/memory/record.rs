@@ -165,16 +165,19 @@ impl<K: Hash + Ord + Clone> Records<K> {
 
     fn forget(&mut self, now: Timestamp) {
         self.0.retain(|_, record| record.gone_since.is_none_or(|gone| now - gone < KEEP_GONE));
+        let is_gone = |record: &&Record| record.gone_since.is_some();
+        let too_many = self.0.values().filter(is_gone).count().saturating_sub(MAX_GONE);
+        if too_many == 0 {
+            return;
+        }
         let mut gone: Vec<(Timestamp, K)> = self
             .0
             .iter()
             .filter_map(|(key, record)| Some((record.gone_since?, key.clone())))
             .collect();
-        if gone.len() > MAX_GONE {
-            gone.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
-            for (_, key) in &gone[..gone.len() - MAX_GONE] {
-                self.0.remove(key);
-            }
+        gone.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
+        for (_, key) in &gone[..too_many] {
+            self.0.remove(key);
         }
     }
 

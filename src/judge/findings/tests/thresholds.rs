@@ -58,3 +58,26 @@ fn a_prediction_at_the_horizon_does_not_flap_and_one_that_is_over_its_quota_is_t
         .with(|host| host.subjects_full = Some((0.0, FullBy::Quota)));
     assert_eq!(kinds(&over.settled()), ["volume_over_quota"]);
 }
+
+#[test]
+fn a_threshold_below_its_margin_is_over_at_half_of_it() {
+    // A quarter of a second is the margin of a threshold of one second.
+    let thresholds = Thresholds { network_storage_slow: 0.1, ..Thresholds::default() };
+    let mut memory = FindingMemory::default();
+    let mut look = |second: f64, mean: f64| {
+        let recent = Recent { mean_execute_seconds: Some(mean), ..busy() };
+        let host = Host::default().with(|host| host.network.push(network(true, recent)));
+        let findings = memory.update(&Facts {
+            snapshot: &host.snapshot(NOW + second),
+            thresholds: &thresholds,
+            series_dropped: 0,
+            debt_seconds: 0.0,
+            now: NOW + second,
+        });
+        kinds(&findings)
+    };
+    assert_eq!(look(0.0, 0.1), [""; 0]);
+    assert_eq!(look(300.0, 0.1), ["network_storage_slow"]);
+    assert_eq!(look(310.0, 0.051), ["network_storage_slow"]);
+    assert_eq!(look(320.0, 0.05), [""; 0]);
+}

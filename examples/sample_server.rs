@@ -29,7 +29,7 @@ async fn main() -> anyhow::Result<()> {
         revision: "unknown".into(),
         rustversion: "unknown".into(),
     };
-    let telemetry = Arc::new(Telemetry::new(&build)?);
+    let telemetry = Arc::new(Telemetry::new(&build, 1_700_000_000.0)?);
     let state = AppState::new(Arc::new(ArcSwap::from_pointee(snapshot)), telemetry, build);
     let listener = tokio::net::TcpListener::bind(&address)
         .await

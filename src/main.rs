@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    plimsoll::host::sys::bound_heaps();
     plimsoll::host::sys::resolve_names_without_modules();
     if let Some(code) = plimsoll::commands::helper::run_if_asked() {
         return code;

@@ -13,6 +13,13 @@ use crate::config::parse_duration;
 use crate::host::Roots;
 use crate::measure::usage::usual_threads;
 
+/// What the exit status of `check` tells.
+const CHECK_ENDS: &str = "Ends with 0 when all that is there can be read, and with 1 when something \
+    is not as it should be, a configuration file that is refused included.";
+/// What the exit status of a list tells.
+const LIST_ENDS: &str = "Ends with 0 when every source could be read, with 2 when one could not and \
+    the list may lack rows, and with 1 when there is no list.";
+
 /// The load line for the storage of a cluster's tasks.
 #[derive(Clone, Debug, Parser)]
 #[command(
@@ -73,10 +80,13 @@ pub enum Command {
     /// Run the daemon: discover, measure and serve metrics, API and status page
     Serve(ServeArgs),
     /// List the volumes of this host and what they hold
+    #[command(after_help = LIST_ENDS)]
     Volumes(ListArgs),
     /// List the sandboxes of this host and what they hold
+    #[command(after_help = LIST_ENDS)]
     Sandboxes(ListArgs),
     /// List data that nobody claims, and what to do about it
+    #[command(after_help = LIST_ENDS)]
     Orphans(ListArgs),
     /// Watch findings, volumes, sandboxes and filesystems live in the terminal
     #[command(after_help = top::HELP)]
@@ -84,6 +94,7 @@ pub enum Command {
     /// Measure directory trees, as exactly as du
     Scan(ScanArgs),
     /// Say what works, what is missing and what to do about it
+    #[command(after_help = CHECK_ENDS)]
     Check(CheckArgs),
     /// Serve a made-up host in a temporary directory, to look around
     Demo(DemoArgs),
@@ -126,7 +137,7 @@ pub struct DemoArgs {
     /// Address to listen on; may be given several times
     #[arg(long = "web.listen-address", value_name = "ADDRESS", default_value = "127.0.0.1:10061")]
     pub listen: Vec<ListenAddress>,
-    /// Make the scene in this directory instead of a temporary one; it must be empty or missing
+    /// Make the scene in a new folder of this directory instead of the temporary one
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub directory: Option<PathBuf>,
 }
@@ -233,6 +244,9 @@ pub struct CheckArgs {
     /// Form of the output
     #[arg(long, short, value_enum, default_value_t = CheckOutput::Text)]
     pub output: CheckOutput,
+    /// Also read this file with TLS, users, headers and rate limit of our own port, and all it names
+    #[arg(long = "web.config.file", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub web_config_file: Option<PathBuf>,
 }
 
 /// Forms of `check`.

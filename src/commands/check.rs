@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use serde::Serialize;
 
 use crate::cli::ListenAddress;
@@ -12,6 +14,7 @@ use crate::cli::args::{CheckArgs, CheckOutput, GlobalArgs};
 use crate::cli::rows::{ignore_broken_pipe, write_json};
 use crate::config::Landlock;
 use crate::expose::alertmanager::{self, Checked, Reached};
+use crate::expose::web::Web;
 use crate::host::{Guard, Roots};
 use crate::measure::io::survey::survey;
 use crate::model::{SourceError, SourceHealth};
@@ -57,6 +60,7 @@ struct Source {
 
 pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let loaded = configuration(global)?;
+    let web = args.web_config_file.as_deref().map(web).transpose()?;
     let roots = global.roots();
     let runtime = runtime()?;
     let guard = Arc::new(Guard::new(roots.clone(), loaded.config.filesystems.timeout));
@@ -83,6 +87,14 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
             n => format!("and {n} values from the environment"),
         },
     });
+    let speaks_tls = web.as_ref().is_some_and(Web::speaks_tls);
+    if let Some(path) = &args.web_config_file {
+        report.host.push(Fact {
+            name: "own port".into(),
+            value: path.display().to_string(),
+            origin: if speaks_tls { "TLS" } else { "without TLS" }.into(),
+        });
+    }
     if let Some(resolved) = &found.resolved {
         let mut fact = |name, value: String, origin: &str| {
             report.agent.push(Fact {
@@ -118,7 +130,7 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
     let fanotify = check_fanotify(&loaded.config, inventory, &guard);
     let judged = once::judge_unmeasured(&loaded.config, &roots, &guard, found);
     // The port is that of a daemon without --web.listen-address, for a check does not listen.
-    let reached = Reached { host: host_name(), port: ListenAddress::DEFAULT_PORT, tls: false };
+    let reached = Reached { host: host_name(), port: ListenAddress::DEFAULT_PORT, tls: speaks_tls };
     let alerting = &loaded.config.alerting;
     let Checked { labels, sources } = runtime.block_on(alertmanager::check(alerting, &reached));
     if !alerting.alertmanagers.is_empty() {
@@ -176,6 +188,11 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
     // A call that is stuck on a hung mount must not keep the command from ending.
     runtime.shutdown_background();
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The web configuration with everything it names, as `serve` reads it.
+fn web(path: &Path) -> anyhow::Result<Web> {
+    Web::open(path).map_err(|error| anyhow!("--web.config.file: {error}"))
 }
 
 fn host(roots: &Roots) -> Vec<Fact> {

@@ -13,7 +13,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{Gauge, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 use crate::cli::args::{DiscoverArgs, GlobalArgs, TargetAddress};
-use crate::config::MesosConfig;
+use crate::config::{MesosConfig, base_url};
 use crate::discover::mesos::api::ApiError;
 use crate::discover::mesos::master::agents::registered;
 use crate::expose::http::{self, Chunks, Site};
@@ -27,6 +27,11 @@ const NOT_FOUND: &str =
 
 pub(super) fn run(global: &GlobalArgs, args: &DiscoverArgs) -> anyhow::Result<ExitCode> {
     let mesos = configuration(global)?.config.mesos;
+    for url in &args.masters {
+        // Not shown: somebody may have put a password into it.
+        base_url("mesos.master_url", url, "http://master.example.org:5050")
+            .map_err(|error| anyhow!("--mesos-master {}", error.reason))?;
+    }
     let runtime = runtime()?;
     let mut work = Work { mesos, args: args.clone(), targets: Targets::new(options(args)) };
     if args.once {

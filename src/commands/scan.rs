@@ -92,6 +92,11 @@ fn target(path: &Path, guard: &Guard) -> Target {
 fn refusal(path: &Path, reason: &str) -> String {
     let named = format!("{}: ", path.display());
     let reason = reason.strip_prefix(&named).unwrap_or(reason);
+    // Of the directory itself a walk says ".", which is the path that stands in front.
+    if let Some(why) = reason.strip_prefix("open .: ") {
+        let why = why.split(" (os error").next().unwrap_or(why);
+        return format!("{}: cannot be opened: {why}", text::path(path)) + advice(why);
+    }
     let reason = if reason.chars().any(text::is_hidden) {
         text::escape(reason)
     } else {
@@ -99,6 +104,15 @@ fn refusal(path: &Path, reason: &str) -> String {
         reason.into()
     };
     format!("{}: {reason}", text::path(path))
+}
+
+/// What to do about a directory that cannot be opened.
+fn advice(why: &str) -> &'static str {
+    match why {
+        "Not a directory" => "; a directory is expected, and no symlink is followed",
+        "Permission denied" => "; run it as root, or with CAP_DAC_READ_SEARCH",
+        _ => "",
+    }
 }
 
 fn row(path: &Path, measured: &Measured) -> Result<ScanRow, String> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
@@ -19,7 +20,7 @@ use crate::expose::http::{self, AppState, Reloader, Site};
 use crate::expose::web::{Guarded, Web};
 use crate::expose::{BuildInfo, Telemetry};
 use crate::pipeline::confinement::{Confinement, Own};
-use crate::pipeline::{Daemon, Settings};
+use crate::pipeline::{Daemon, Settings, now};
 
 use super::{configuration, host_name, permissions, runtime, service_manager};
 
@@ -87,12 +88,22 @@ pub(super) struct Reload {
 
 impl Reload {
     fn read(&self) -> Result<Config, String> {
-        let loaded = Config::load(self.path.as_deref(), std::env::vars_os());
-        loaded.map(|loaded| loaded.config).map_err(|error| error.to_string())
+        let loaded = Config::load(self.path.as_deref(), std::env::vars_os())
+            .map_err(|error| error.to_string())?;
+        for warning in &loaded.warnings {
+            tracing::warn!(warning, "Configuration");
+        }
+        Ok(loaded.config)
     }
 }
 
+/// Pause between two looks whether all threads live.
+const LIFE_LOOK: Duration = Duration::from_secs(1);
+
 /// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// What keeps it from starting, a failure of the HTTP server, and a thread that panicked.
 pub(super) fn serve(
     global: &GlobalArgs,
     port: Port<'_>,
@@ -108,10 +119,12 @@ pub(super) fn serve(
         revision: version::REVISION.into(),
         rustversion: version::RUSTC.into(),
     };
-    let telemetry = Arc::new(Telemetry::new(&build).context("register our own metrics")?);
+    let telemetry = Arc::new(Telemetry::new(&build, now()).context("register our own metrics")?);
     let max_series = Arc::new(AtomicUsize::new(config.metrics.max_series));
     // The port is taken before anything is read, so that a second daemon ends at once.
     let taken = runtime.block_on(port.take())?;
+    // Read at the start only.
+    let storage = config.storage.clone();
     let daemon = Daemon::start(Settings {
         config,
         roots: global.roots(),
@@ -126,18 +139,26 @@ pub(super) fn serve(
     let reload = Arc::new(reload);
     let bound = Arc::clone(&max_series);
     let newest = daemon.snapshot();
+    let told = Arc::clone(&telemetry);
     let take_up: TakeUp = Arc::new(move || {
-        service_manager::reloading(newest.load().ready, || {
+        let outcome = service_manager::reloading(newest.load().ready, || {
             let config = reload.read().map_err(|error| {
                 let explained = reload.path.as_deref().map_or("", |path| confinement.explain(path));
                 error + explained
             })?;
             confinement.admit(&config)?;
+            if config.storage != storage {
+                tracing::warn!(
+                    "storage.path and storage.enabled were changed: restart Plimsoll for that"
+                );
+            }
             bound.store(config.metrics.max_series, Ordering::Relaxed);
             apply(config);
             tracing::info!("Configuration reloaded");
             Ok(())
-        })
+        });
+        told.reloaded(outcome.is_ok().then(now));
+        outcome
     });
     let mut state = AppState::new(daemon.snapshot(), telemetry, build);
     state.max_series = Arc::clone(&max_series);
@@ -154,12 +175,27 @@ pub(super) fn serve(
         state.reload = Some(reloader);
     }
     runtime.spawn(service_manager::keep_informed(daemon.snapshot()));
-    runtime.block_on(serve_until_told(taken, Arc::new(state), take_up))?;
+    runtime.block_on(async {
+        tokio::select! {
+            served = serve_until_told(taken, Arc::new(state), take_up) => served,
+            () = broken(&daemon) => Err(anyhow!(
+                "a thread of the daemon ended in a panic, whose message stands above: it ends, \
+                 so that it is started again; please report the message"
+            )),
+        }
+    })?;
     tracing::info!("Stopping");
     drop(daemon);
     // A request to a slow agent may still be under way; it holds nothing that must be written.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for a thread to end that should not.
+async fn broken(daemon: &Daemon) {
+    while !daemon.is_broken() {
+        tokio::time::sleep(LIFE_LOOK).await;
+    }
 }
 
 /// How this host's daemon is reached, as far as it knows itself.

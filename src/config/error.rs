@@ -52,7 +52,13 @@ impl ConfigError {
     pub(super) fn read(path: &Path, error: &io::Error) -> Self {
         let full = error.to_string();
         let reason = full.split(" (os error").next().unwrap_or_default();
-        Self::file(path, format!("cannot be read: {reason}"))
+        let hint = match error.kind() {
+            io::ErrorKind::NotFound => "; make it, or name another file",
+            io::ErrorKind::PermissionDenied => "; let this user read it",
+            io::ErrorKind::IsADirectory => "; name the file in it",
+            _ => "",
+        };
+        Self::file(path, format!("cannot be read: {reason}{hint}"))
     }
 
     /// A file that is wrong as a whole.

@@ -32,7 +32,7 @@ pub use types::{
     MetricsConfig, NetworkConfig, OrphansConfig, StorageConfig, TlsConfig, UsageConfig,
 };
 pub use units::{ByteSize, IdRange, format_duration, parse_duration};
-pub use validate::Invalid;
+pub use validate::{Invalid, base_url};
 pub use web::{CipherSuite, ClientAuth, Curve, RateLimit, TlsVersion, WebConfig, WebHttp, WebTls};
 
 impl Config {

@@ -40,7 +40,13 @@ fn a_missing_default_file_is_fine_and_a_missing_named_one_is_not() {
     assert_eq!((loaded.config, loaded.path), (Config::default(), None));
 
     let error = Config::load(Some(&absent), no_env()).unwrap_err().to_string();
-    assert_eq!(error, format!("{}: cannot be read: No such file or directory", absent.display()));
+    assert_eq!(
+        error,
+        format!(
+            "{}: cannot be read: No such file or directory; make it, or name another file",
+            absent.display()
+        )
+    );
 
     std::fs::write(&absent, "orphans: {grace: 0s}\n").unwrap();
     let loaded = Config::load_or(None, &absent, no_env()).unwrap();
@@ -448,7 +454,10 @@ fn a_secret_that_everybody_can_read_is_warned_of() {
 fn directories_are_no_files() {
     let dir = tempfile::tempdir().unwrap();
     let error = Config::load(Some(dir.path()), no_env()).unwrap_err().to_string();
-    assert_eq!(error, format!("{}: cannot be read: Is a directory", dir.path().display()));
+    assert_eq!(
+        error,
+        format!("{}: cannot be read: Is a directory; name the file in it", dir.path().display())
+    );
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::SourceError;
+
 /// Most messages remembered for one source: a hostile tree must not fill the memory.
 const MAX_MESSAGES: usize = 1000;
 
@@ -47,6 +49,18 @@ impl OnceLog {
         change
     }
 
+    /// [`OnceLog::report`] for errors that say what to do: the hint stands beside the message when it
+    /// appears.
+    pub fn report_errors(&mut self, source: &str, errors: &[SourceError]) {
+        let change = self.update(source, errors.iter().map(|error| error.message.as_str()));
+        for error in &change.appeared {
+            let told = errors.iter().find(|told| told.message == *error);
+            let hint = told.map(|told| told.hint.as_str()).filter(|hint| !hint.is_empty());
+            tracing::warn!(source, error, hint, "Source has a problem");
+        }
+        tell_cleared(source, &change);
+    }
+
     /// [`OnceLog::update`], with what changed written to the log: a warning when a message
     /// appears, a line when it is over.
     pub fn report(&mut self, source: &str, messages: impl IntoIterator<Item = impl Into<String>>) {
@@ -54,9 +68,13 @@ impl OnceLog {
         for error in &change.appeared {
             tracing::warn!(source, error, "Source has a problem");
         }
-        for error in &change.cleared {
-            tracing::info!(source, error, "Problem is over");
-        }
+        tell_cleared(source, &change);
+    }
+}
+
+fn tell_cleared(source: &str, change: &Change) {
+    for error in &change.cleared {
+        tracing::info!(source, error, "Problem is over");
     }
 }
 

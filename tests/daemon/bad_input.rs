@@ -39,8 +39,10 @@ fn assert_told_once(daemon: &Daemon, collector: &str, reason: &str) {
     let head: String = message.chars().take(40).take_while(|c| *c != '"').collect();
     let source = format!("source={collector} ");
     let log = daemon.log();
-    let times = log.lines().filter(|line| line.contains(&head) && line.contains(&source)).count();
-    assert_eq!(times, 1, "{head:?} in\n{}", daemon.log());
+    let told = log.lines().filter(|line| line.contains(&head) && line.contains(&source));
+    let told: Vec<&str> = told.collect();
+    assert_eq!(told.len(), 1, "{head:?} in\n{log}");
+    assert!(told[0].contains(" hint="), "{}", told[0]);
 }
 
 fn states(daemon: &Daemon) -> Vec<(String, String)> {

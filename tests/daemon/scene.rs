@@ -30,6 +30,12 @@ pub fn quiet() -> Prepared {
 pub fn load(name: &str, mode: api::Mode) -> Prepared {
     let replay = replay::Scene::load(name);
     let api = replay.api(mode);
+    of(replay, api)
+}
+
+/// A scene that was changed, with what its agent answers.
+#[allow(dead_code)] // not every test binary changes one
+pub fn of(replay: replay::Scene, api: api::Api) -> Prepared {
     let dir = tempfile::tempdir().expect("a directory");
     let config = dir.path().join("plimsoll.yml");
     let prepared = Prepared { replay, api, config, _dir: dir };

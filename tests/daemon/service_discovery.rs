@@ -128,3 +128,19 @@ fn once_prints_the_targets_or_says_why_not() {
     assert!(!good && stdout.is_empty());
     assert!(stderr.contains("no master answered") && stderr.contains("refused"), "{stderr}");
 }
+
+#[test]
+fn a_master_that_is_no_url_is_refused_at_once() {
+    for (master, told) in [
+        ("master", "--mesos-master must start with http:// or https://"),
+        ("http://admin:hunter2@master:5050", "must not hold credentials; use mesos.basic_auth"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
+            .args(["discover", "--web.listen-address", "127.0.0.1:0", "--mesos-master", master])
+            .output()
+            .expect("it runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && error.contains(told), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::scene::{self, Prepared};
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, value};
 use crate::support::replay::api::Mode;
 
 fn run(scene: &Prepared, arguments: &[&str]) -> (i32, String, String) {
@@ -99,7 +99,11 @@ fn scan_counts_like_du() {
         .output()
         .expect("plimsoll");
     assert!(!missing.status.success());
-    assert!(String::from_utf8_lossy(&missing.stderr).contains("not-there"));
+    let told = format!(
+        "plimsoll: {}: cannot be opened: No such file or directory\n",
+        dir.path().join("not-there").display()
+    );
+    assert_eq!(String::from_utf8_lossy(&missing.stderr), told);
 }
 
 /// `scan *` as root, in a directory where somebody else chooses names.
@@ -113,7 +117,8 @@ fn scan_shows_a_failed_path_once_and_nothing_that_a_terminal_acts_on() {
     assert_eq!(told.lines().count(), 1, "{told:?}");
     assert!(!told.contains('\x1b'), "{told:?}");
     assert_eq!(told.matches("all is well").count(), 1, "{told:?}");
-    assert!(told.contains("Not a directory"), "{told:?}");
+    let why = ": cannot be opened: Not a directory; a directory is expected, and no symlink is followed\n";
+    assert!(told.ends_with(why), "{told:?}");
 }
 
 #[test]
@@ -128,6 +133,25 @@ fn check_says_what_works_and_what_to_do() {
     let (code, report, _) = run(&refused, &["check"]);
     assert_ne!(code, 0, "{report}");
     assert!(report.contains("401") && report.contains("mesos.basic_auth"), "{report}");
+}
+
+#[test]
+fn check_reads_the_web_configuration_too() {
+    let scene = scene::quiet();
+    let dir = tempfile::tempdir().expect("a directory");
+    let web = dir.path().join("web.yml");
+    let flag = format!("--web.config.file={}", web.display());
+    std::fs::write(&web, "rate_limit: {interval: 100ms, burst: 5}\n").expect("write");
+    let (code, report, told) = run(&scene, &["check", &flag]);
+    assert_eq!(code, 0, "{report}{told}");
+    let line = report.lines().find(|line| line.contains("own port")).expect("a line of its own");
+    assert!(line.contains("web.yml") && line.contains("without TLS"), "{line}");
+    std::fs::write(&web, "rate_limits: {interval: 100ms}\n").expect("write");
+    let (code, report, told) = run(&scene, &["check", &flag]);
+    assert_eq!((code, report.as_str()), (1, ""));
+    let wrong = "web.yml:1:1: unknown key \"rate_limits\"; did you mean \"rate_limit\"?\n";
+    assert!(told.starts_with("plimsoll: --web.config.file: ") && told.ends_with(wrong), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
 }
 
 #[test]
@@ -172,6 +196,26 @@ fn reload_by_signal_keeps_the_old_configuration_when_the_new_one_is_bad() {
 }
 
 #[test]
+fn a_shorter_interval_is_in_force_at_once() {
+    let scene = scene::quiet();
+    scene.configure("filesystems:\n  interval: 12h\n");
+    let daemon = scene.serve();
+    daemon.wait_measured();
+    let newest = |daemon: &Daemon| {
+        let rows = daemon.json("/api/v1/filesystems");
+        let times =
+            rows.as_array()?.iter().filter_map(|row| row["measured_timestamp_seconds"].as_f64());
+        times.reduce(f64::max)
+    };
+    let wait = Duration::from_secs(60);
+    let first = daemon.wait_for("a look at the filesystems", wait, newest);
+    scene.configure("filesystems:\n  interval: 1s\n");
+    daemon.signal("HUP");
+    let second = daemon.wait_for("a second look", wait, |d| newest(d).filter(|at| *at > first));
+    daemon.wait_for("a third", wait, |d| newest(d).filter(|at| *at > second));
+}
+
+#[test]
 fn life_cycle_endpoints() {
     let scene = scene::quiet();
     let daemon = scene.serve();
@@ -191,11 +235,47 @@ fn life_cycle_endpoints() {
     flags.push("--web.enable-lifecycle");
     let daemon = Daemon::serve(&scene.config, &flags);
     daemon.wait_ready();
+    let outcome = || {
+        let page = daemon.get("/metrics").body;
+        let read = "plimsoll_config_last_reload_success_timestamp_seconds";
+        (
+            value(&page, "plimsoll_config_last_reload_successful"),
+            value(&page, read).expect("a time"),
+        )
+    };
+    let (at_the_start, read_first) = outcome();
+    assert_eq!(at_the_start, Some(1.0));
     assert_eq!(daemon.request("POST", "/-/reload", "").status, 200);
+    let (good, read_again) = outcome();
+    assert_eq!(good, Some(1.0));
+    assert!(read_again > read_first, "{read_again} and {read_first}");
+    let whole = std::fs::read_to_string(&scene.config).expect("read");
     std::fs::write(&scene.config, "mesos: [\n").expect("write");
     let bad = daemon.request("POST", "/-/reload", "");
     assert_eq!(bad.status, 500);
     assert!(bad.body.contains("plimsoll.yml:"), "{}", bad.body);
+    assert_eq!(outcome(), (Some(0.0), read_again));
+    std::fs::write(&scene.config, whole).expect("write");
+    assert_eq!(daemon.request("POST", "/-/reload", "").status, 200);
+    assert_eq!(outcome().0, Some(1.0));
+}
+
+#[test]
+fn a_reload_says_what_takes_a_restart() {
+    let scene = scene::quiet();
+    let flags = scene.path_flags();
+    let mut flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    flags.push("--web.enable-lifecycle");
+    let daemon = Daemon::serve(&scene.config, &flags);
+    daemon.wait_ready();
+    let told = |daemon: &Daemon| daemon.log().contains("storage.path and storage.enabled");
+    assert_eq!(daemon.request("POST", "/-/reload", "").status, 200);
+    assert!(!told(&daemon), "{}", daemon.log());
+    let settings = std::fs::read_to_string(&scene.config).expect("read");
+    let less = settings + "storage: {enabled: false}\n";
+    std::fs::write(&scene.config, less).expect("write");
+    assert_eq!(daemon.request("POST", "/-/reload", "").status, 200);
+    daemon.wait_for("the warning", Duration::from_secs(30), |daemon| told(daemon).then_some(()));
 }
 
 #[test]

@@ -21,7 +21,7 @@ impl Server {
     pub fn on(port: u16, snapshot: Snapshot) -> Self {
         let build =
             BuildInfo { version: "0".into(), revision: "0".into(), rustversion: "0".into() };
-        let telemetry = Arc::new(Telemetry::new(&build).expect("our own metrics"));
+        let telemetry = Arc::new(Telemetry::new(&build, 1_700_000_000.0).expect("our own metrics"));
         let state = AppState::new(Arc::new(ArcSwap::from_pointee(snapshot)), telemetry, build);
         let runtime = Runtime::new().expect("threads");
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", port))).expect("a port");

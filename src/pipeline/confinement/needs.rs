@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Enabled, Landlock, WebConfig, has_wildcard};
-use crate::discover::docker::DEFAULT_DATA_ROOT;
+use crate::discover::docker::DEFAULT_DATA_ROOTS;
 use crate::discover::mesos::settings::Resolved;
 use crate::host::landlock::Access;
 use crate::host::{MountTable, Roots};
@@ -130,13 +130,18 @@ pub(super) fn of_the_configuration(config: &Config) -> Vec<Need> {
         .flatten(),
     );
     if config.docker.enabled != Enabled::False {
-        let root = config.docker.data_root.clone().unwrap_or_else(|| DEFAULT_DATA_ROOT.into());
+        let roots = match &config.docker.data_root {
+            Some(root) => vec![root.clone()],
+            None => DEFAULT_DATA_ROOTS.map(PathBuf::from).to_vec(),
+        };
         let why = "docker.data_root";
-        // Options of volumes lie beside their data.
-        for below in ["volumes", "image"] {
-            needs.push(Need::host(root.join(below), Kind::Tree, Access::Read, why));
+        for root in roots {
+            // Options of volumes lie beside their data; of containers Podman has a list.
+            for below in ["volumes", "image", "overlay-containers"] {
+                needs.push(Need::host(root.join(below), Kind::Tree, Access::Read, why));
+            }
+            needs.push(Need::host(root, Kind::Tree, Access::List, why));
         }
-        needs.push(Need::host(root, Kind::Tree, Access::List, why));
     }
     let list = |path: PathBuf, why| Need::host(path, Kind::TreeToCome, Access::List, why);
     match config.security.landlock {
@@ -244,7 +249,10 @@ mod tests {
             ["/srv/*/db", "/data/ledger"].map(DirectoryConfig::new).into_iter().collect();
         let needs = of_the_configuration(&config);
         let listed = paths(&needs, Access::List);
-        assert_eq!(listed, ["/var/lib/docker", "/srv", "/data/ledger", "/mnt"]);
+        assert_eq!(
+            listed,
+            ["/var/lib/docker", "/var/lib/containers/storage", "/srv", "/data/ledger", "/mnt"]
+        );
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl Shared {
         }
         let mut state = self.state();
         for source in sources {
-            state.log.report(source.name, source.errors.iter().map(|error| error.message.as_str()));
+            state.log.report_errors(source.name, &source.errors);
         }
     }
 }

@@ -89,6 +89,8 @@ struct Shared {
     open_files: Signal,
     measure_tmpfs: Signal,
     stopping: AtomicBool,
+    /// A thread ended in a panic.
+    broken: AtomicBool,
 }
 
 /// What the threads found so far.
@@ -154,6 +156,7 @@ impl Daemon {
             measure_tmpfs: Signal::default(),
             master: Signal::default(),
             stopping: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
         });
         let work: [(&str, Work); 9] = [
             ("state", Shared::keep_state_for_ever),
@@ -170,7 +173,7 @@ impl Daemon {
         for (name, work) in work {
             let shared = Arc::clone(&daemon.shared);
             let thread = std::thread::Builder::new().name(name.into());
-            daemon.threads.push(thread.spawn(move || work(&shared))?);
+            daemon.threads.push(thread.spawn(move || noted(&shared.broken, || work(&shared)))?);
         }
         Ok(daemon)
     }
@@ -178,6 +181,12 @@ impl Daemon {
     /// The newest snapshot, replaced whole whenever something changed.
     pub fn snapshot(&self) -> Arc<ArcSwap<Snapshot>> {
         Arc::clone(&self.shared.snapshot)
+    }
+
+    /// Whether a thread ended in a panic: what it measured would stay as it is for ever, and look
+    /// like new. There is nothing better to do then than to end, and be started again.
+    pub fn is_broken(&self) -> bool {
+        self.shared.broken.load(Ordering::Acquire) || self.shared.meter.has_ended()
     }
 
     /// Takes a new configuration into force: discovery looks again at once.
@@ -188,12 +197,24 @@ impl Daemon {
             shared.meter.configure(usage_config(&config));
             shared.alerts.configure(&config.alerting);
             shared.config.store(Arc::new(config));
+            // Each has waited for the interval that was.
             shared.discover.raise();
+            shared.measure_filesystems.raise();
+            shared.measure_network.raise();
             shared.measure_io.raise();
+            shared.measure_tmpfs.raise();
             shared.master.raise();
             shared.open_files.raise();
             shared.publish.raise();
         }
+    }
+}
+
+/// Does a thread's work, and notes when it ended in a panic.
+fn noted(broken: &AtomicBool, work: impl FnOnce()) {
+    // What the panic left half done is not looked at any more: the daemon ends.
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+        broken.store(true, Ordering::Release);
     }
 }
 
@@ -241,5 +262,19 @@ impl Shared {
 
     fn stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_a_thread_is_noted_and_its_end_is_not() {
+        let broken = AtomicBool::new(false);
+        noted(&broken, || {});
+        assert!(!broken.load(Ordering::Acquire));
+        noted(&broken, || panic!("as a defect would"));
+        assert!(broken.load(Ordering::Acquire));
     }
 }

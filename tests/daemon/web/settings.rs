@@ -98,7 +98,8 @@ fn every_setting_is_taken_or_refused_with_its_reason() {
         }
     }
     let error = Web::open(&dir.path().join("absent")).err().expect("it is not there");
-    assert!(error.ends_with("absent: cannot be read: No such file or directory"), "{error}");
+    let told = "absent: cannot be read: No such file or directory; make it, or name another file";
+    assert!(error.ends_with(told), "{error}");
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn measure(snapshot: &Snapshot) {
     let built = build(&families);
     assert_eq!(lines(&encode(&built)), lines(&text), "both write the same samples");
 
-    let telemetry = Telemetry::new(&BuildInfo::default()).expect("names are valid");
+    let telemetry = Telemetry::new(&BuildInfo::default(), 0.0).expect("names are valid");
     let shared = Arc::new(snapshot.clone());
     let rounds = (3_000_000 / page.series).clamp(20, 2_000);
     let mut spare = recycle(page.chunks);

@@ -107,6 +107,10 @@ fn serve(dir: &Path) -> Daemon {
     let daemon = Daemon::serve(&config, &[]);
     daemon.wait_ready();
     measured(&daemon);
+    // Rates come with the second look at each.
+    daemon.wait_for("all series", Duration::from_secs(300), |daemon| {
+        (series(&daemon.get("/metrics").body) >= SERIES).then_some(())
+    });
     daemon
 }
 

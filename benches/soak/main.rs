@@ -4,7 +4,8 @@
 //!
 //! `scripts/soak MINUTES`. Once in five seconds resident memory, descriptors, threads and series of
 //! the daemon are looked at; a line a minute is printed, and in the end whether each of them stayed
-//! flat. Mounts need root; Alertmanager is that of Debian's package.
+//! flat. It begins with all the memory of the past that it ever keeps (`past.rs`). Mounts need root;
+//! Alertmanager is that of Debian's package.
 #![allow(missing_docs)]
 
 #[path = "../../tests/support/daemon.rs"]
@@ -21,6 +22,7 @@ mod agent;
 mod alertmanager;
 mod churn;
 mod clients;
+mod past;
 mod samples;
 
 use std::path::Path;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
     std::fs::create_dir(&mounted).expect("made");
     let config = dir.path().join("plimsoll.yml");
     configure(&config, &scene, &agent.url(), &alertmanager.url(), &mounted, dir.path());
+    past::remember(&dir.path().join("state"));
     let daemon = Daemon::serve(&config, &[]);
     daemon.wait_ready();
 

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
@@ -38,8 +37,6 @@ enum Turn {
     Alone(RwLockWriteGuard<'static, ()>),
 }
 
-static NUMBER: AtomicU32 = AtomicU32::new(0);
-
 impl Place {
     /// `None`, with a loud word: this kernel, or its user, cannot.
     pub fn make(test: &str) -> Option<Self> {
@@ -70,15 +67,13 @@ impl Place {
             .map_err(|error| format!("make a directory: {error}"))?;
         let device = fs::metadata(files.path()).map_err(|error| error.to_string())?.dev();
         let device = format!("{}:{}", libc::major(device), libc::minor(device));
-        let name = format!(
-            "plimsoll-test-{}-{}",
-            std::process::id(),
-            NUMBER.fetch_add(1, Ordering::Relaxed)
-        );
-        let directory = blkio.mount_point.join(&name);
-        fs::create_dir(&directory)
-            .map_err(|error| format!("make {}: {error}", directory.display()))?;
-        let group = blkio.root.join(name);
+        // Never one that was left by a run that was killed.
+        let directory = tempfile::Builder::new()
+            .prefix("plimsoll-test-")
+            .tempdir_in(&blkio.mount_point)
+            .map_err(|error| format!("make a group in {}: {error}", blkio.mount_point.display()))?
+            .keep();
+        let group = blkio.root.join(directory.file_name().expect("a name"));
         let place = Self { directory, group, device, files, _turn: turn };
         // Only a whole disk, and one with a queue, can be limited.
         place

@@ -26,8 +26,9 @@ impl Engine {
             return skip("dockerd and docker are not installed");
         }
         // Short: the path of a Unix socket has room for 108 bytes.
-        let dir = std::env::temp_dir().join(format!("pl-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).expect("a directory");
+        // Never one that was left by a run that was killed.
+        let dir = tempfile::Builder::new().prefix(&format!("pl-{name}-")).tempdir();
+        let dir = dir.expect("a directory").keep();
         let mut engine = Self { dir, dockerd: None };
         if let Err(why) = engine.run() {
             return skip(&why);

@@ -29,7 +29,9 @@ impl Podman {
             return None;
         }
         // Short: the path of a Unix socket has room for 108 bytes.
-        let dir = std::env::temp_dir().join(format!("pl-{name}-{}", std::process::id()));
+        // Never one that was left by a run that was killed.
+        let dir = tempfile::Builder::new().prefix(&format!("pl-{name}-")).tempdir();
+        let dir = dir.expect("a directory").keep();
         std::fs::create_dir_all(dir.join("image/bin")).expect("a directory");
         std::fs::write(dir.join("containers.conf"), SETTINGS).expect("write");
         let mut podman = Self { dir, service: None };

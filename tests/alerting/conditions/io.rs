@@ -34,9 +34,9 @@ impl Unified {
     fn make() -> Option<Self> {
         let table = MountTable::read(&Roots::default()).ok()?;
         let unified = Hierarchies::find(&table, &Roots::default()).unified?;
-        let directory = unified.mount_point.join(format!("plimsoll-test-{}", std::process::id()));
-        fs::create_dir(&directory).ok()?;
-        Some(Self(directory)).filter(|made| made.0.join("io.pressure").exists())
+        let mut name = tempfile::Builder::new();
+        let made = name.prefix("plimsoll-test-").tempdir_in(&unified.mount_point).ok()?;
+        Some(Self(made.keep())).filter(|made| made.0.join("io.pressure").exists())
     }
 }
 

@@ -27,8 +27,14 @@ const CHANGED_A_MINUTE: f64 = 0.01;
 const APPENDED: usize = 4096;
 /// How long files change before measuring begins.
 const BEFORE: Duration = Duration::from_secs(75);
-/// Times the age asked for after which all were reconciled once.
-const FIRST_MAX_AGES: f64 = 3.5;
+/// Times the age asked for until the first full passes that tell what refreshes miss, and until all
+/// subjects had one.
+const FIRST_MAX_AGES: f64 = 3.0;
+const ALL_MAX_AGES: f64 = 6.5;
+/// How long after a change, and how often, a file is looked at again: blocks come to it when it is
+/// written out.
+const SETTLES: Duration = Duration::from_secs(90);
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// Seconds after which a change should be in the published value.
 const FRESH: f64 = 30.0;
 /// Seconds of the past that are kept.
@@ -76,7 +82,7 @@ fn wall_clock() -> f64 {
 /// What is looked at each second.
 #[derive(Default)]
 struct Seen {
-    /// Error of the sum against what it is now.
+    /// Error of the sum against what it is now, above zero where too much is told.
     errors: Vec<f64>,
     /// The same against whatever it was within the last [`FRESH`] seconds.
     late: Vec<f64>,
@@ -160,7 +166,8 @@ fn measure(
     let watcher = options.told.then(|| {
         Watcher::start(&[own], config.cpu_budget / 2.0).expect("fanotify is there, for root")
     });
-    let first = Duration::from_secs_f64(FIRST_MAX_AGES * config.max_age.as_secs_f64());
+    let ages = |n: f64| Duration::from_secs_f64(n * config.max_age.as_secs_f64());
+    let (first, all) = (ages(FIRST_MAX_AGES), ages(ALL_MAX_AGES));
     let meter = UsageMeter::start_told(Arc::clone(guard), config, watcher, || {})
         .expect("a thread for the meter");
     meter.set_targets(targets.to_vec());
@@ -174,7 +181,11 @@ fn measure(
     let bootstrap = (began.elapsed().as_secs_f64(), meter.stats().cpu_seconds_total);
     println!("first pass of all: {:.1} s, {:.2} s of CPU", bootstrap.0, bootstrap.1);
     let whole = Duration::from_secs_f64(options.minutes * 60.0);
-    let parts = [("until the first reconciliations", first.min(whole)), ("after them", whole)];
+    let parts = [
+        ("until the first reconciliations", first.min(whole)),
+        ("while all have their first one", all.min(whole)),
+        ("after that", whole),
+    ];
     for (part, until) in parts {
         let mut seen = Seen::default();
         let (before, from) = (meter.stats(), began.elapsed());
@@ -230,7 +241,7 @@ fn look(meter: &UsageMeter, targets: &[Target], truth: &Truth, past: &mut Past, 
     }
     seen.ages.push(age / targets.len() as f64);
     let sum = |all: &Vec<i64>| all.iter().sum::<i64>();
-    let off = |truth: i64| (known - truth).unsigned_abs() as f64 / truth as f64;
+    let off = |truth: i64| (known - truth) as f64 / truth as f64;
     seen.errors.push(off(sum(&truth.now())));
     let lately = past.iter().filter(|(at, _)| now - at <= FRESH).map(|(_, all)| sum(all));
     let lately: Vec<i64> = lately.collect();
@@ -249,7 +260,10 @@ fn report(
 ) {
     let spent = after.cpu_seconds_total - before.cpu_seconds_total;
     let mean = |all: &[f64]| all.iter().fold(0.0, |a, b| a + b) / all.len().max(1) as f64;
-    let worst = |all: &[f64]| all.iter().copied().fold(0.0, f64::max) * 100.0;
+    let worst = |all: &[f64]| {
+        all.iter().copied().fold(0.0, |a: f64, b| if b.abs() > a.abs() { b } else { a }) * 100.0
+    };
+    let size = |all: &[f64]| median(all.iter().map(|error| error.abs()).collect());
     let (age, percent) = (mean(&seen.ages), |part: f64| part * 100.0);
     // Measured every P seconds, values are P/2 old on the average.
     let mesos = a_round / (2.0 * age);
@@ -274,11 +288,11 @@ fn report(
     println!("ratio: {:.4} (1/{:.1})", spent / seconds / mesos, mesos * seconds / spent.max(1e-9));
     println!("one du a subject every 15 s: 1/{:.1}", a_round / 15.0 * seconds / spent.max(1e-9));
     println!(
-        "error of the sum of all bytes: median {:.4} %, worst {:.4} %; against the last {FRESH} s: \
-         median {:.4} %, worst {:.4} %",
-        percent(median(seen.errors.clone())),
+        "error of the sum of all bytes: median {:.4} %, worst {:+.4} %; against the last {FRESH} s: \
+         median {:.4} %, worst {:+.4} %",
+        percent(size(&seen.errors)),
         worst(&seen.errors),
-        percent(median(seen.late.clone())),
+        percent(size(&seen.late)),
         worst(&seen.late)
     );
     println!(
@@ -315,10 +329,21 @@ fn write(tree: &Tree, load: Load, stop: &AtomicBool, grown: &[AtomicI64]) {
     let blocks = |path: &Path| std::fs::metadata(path).expect("is there").blocks() as i64 * 512;
     let set: Vec<usize> = (0..a_minute as usize).map(|_| next() % tree.files).collect();
     let mut made: VecDeque<(usize, PathBuf)> = VecDeque::new();
+    // What each file held when it was last looked at, and when that is due again.
     let mut held: HashMap<usize, i64> = HashMap::new();
+    let mut again: VecDeque<(Instant, Instant, usize)> = VecDeque::new();
     let began = Instant::now();
     let mut done = 0_u32;
     while !stop.load(Ordering::Relaxed) {
+        while again.front().is_some_and(|(due, ..)| *due <= Instant::now()) {
+            let (due, changed, chosen) = again.pop_front().expect("there is one");
+            let now = blocks(&tree.file(chosen));
+            let was = held.insert(chosen, now).expect("looked at before");
+            grown[chosen % SUBJECTS].fetch_add(now - was, Ordering::Relaxed);
+            if due < changed + SETTLES {
+                again.push_back((due + LOOK_AGAIN, changed, chosen));
+            }
+        }
         let chosen = match load {
             Load::Set => set[done as usize % set.len()],
             Load::Any => next() % tree.files,
@@ -341,12 +366,13 @@ fn write(tree: &Tree, load: Load, stop: &AtomicBool, grown: &[AtomicI64]) {
                 (subject, change)
             }
             _ => {
-                // Blocks may have been added to it while it was written out.
                 let before = *held.get(&chosen).unwrap_or(&blocks(&path));
                 let mut file = OpenOptions::new().append(true).open(&path).expect("opened");
                 file.write_all(&[9; APPENDED]).expect("written");
                 let after = blocks(&path);
                 held.insert(chosen, after);
+                let now = Instant::now();
+                again.push_back((now + LOOK_AGAIN, now, chosen));
                 (chosen % SUBJECTS, after - before)
             }
         };

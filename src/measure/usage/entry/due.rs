@@ -6,11 +6,11 @@ use super::super::order::Candidate;
 use super::{Entry, Kind};
 
 /// Where refreshes go between, a full pass comes at the latest once in so many times the age asked
-/// for; earlier while it is not known yet what refreshes miss, later where the last ones found
-/// nothing that was missed.
-const RECONCILE_LATEST: u32 = 10;
+/// for: soon while it is not known yet what refreshes miss, twice as late after each one in a row
+/// that found nothing they had missed, up to an hour at the default age.
 const RECONCILE_FIRST: u32 = 3;
-const RECONCILE_PROVEN: u32 = 20;
+const RECONCILE_KNOWN: u32 = 10;
+const RECONCILE_LATEST: u32 = 60;
 /// Earlier too when refreshes are likely to have missed this part of the value by then.
 const MISSED: f64 = 0.001;
 /// Values are refreshed no sooner than after this part of the age asked for.
@@ -58,10 +58,10 @@ impl Entry {
             return self.max_age(asked);
         }
         let drift = &self.hot.drift;
-        let latest = match () {
-            () if drift.proven() => RECONCILE_PROVEN,
-            () if drift.known() => RECONCILE_LATEST,
-            () => RECONCILE_FIRST,
+        let latest = match drift.proofs() {
+            _ if !drift.known() => RECONCILE_FIRST,
+            0 | 1 => RECONCILE_KNOWN,
+            proofs => (RECONCILE_KNOWN << (proofs - 1).min(8)).min(RECONCILE_LATEST),
         };
         let missed = (MISSED * self.hot.used as f64).max(4096.0) / drift.rate().max(1e-3);
         (asked * latest).min(Duration::from_secs_f64(missed.min(1e9)).max(asked / 2))
@@ -244,12 +244,16 @@ mod tests {
         // Five seconds apart; what they miss is found out early, then seldom.
         assert_eq!(entry.ready_at(asked), now + Duration::from_secs(5));
         assert_eq!(entry.full_interval(asked), asked * 3);
-        entry.hot.drift.reconciled(Missed::default(), asked);
-        assert_eq!(entry.full_interval(asked), asked * 10);
-        entry.hot.drift.reconciled(Missed::default(), asked);
-        assert_eq!(entry.full_interval(asked), asked * 20, "twice nothing was missed");
-        // A thousandth of the value is missed within a hundred seconds.
         entry.hot.pace = 1e6;
+        // The more often nothing was missed in a row, the later it is looked for again.
+        for times in [10, 20, 40, 60, 60] {
+            entry.hot.drift.reconciled(Missed::default(), asked);
+            assert_eq!(entry.full_interval(asked), asked * times);
+        }
+        let one = Missed { bytes: 1, resting: 0, largest: 1 };
+        entry.hot.drift.reconciled(one, asked);
+        assert_eq!(entry.full_interval(asked), asked * 10, "it is not proven any more");
+        // A thousandth of the value is missed within a hundred seconds.
         entry.hot.drift = Drift::default();
         let missed = |bytes| Missed { bytes, resting: 0, largest: 4096 };
         entry.hot.drift.reconciled(missed(60_000), Duration::from_secs(100));

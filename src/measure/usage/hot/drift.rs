@@ -8,8 +8,6 @@ use super::tree::{Dir, LIST, Tree};
 
 /// Reconciliations that are remembered.
 const REMEMBERED: usize = 8;
-/// As many reconciliations that found nothing in a row show that refreshes see all there is to see.
-const PROOF: usize = 2;
 /// The bound is never below this part of the value, nor below [`LEAST`].
 const FLOOR: f64 = 0.001;
 const LEAST: u64 = 4096;
@@ -150,9 +148,10 @@ impl Drift {
         !self.rates.is_empty()
     }
 
-    /// The last full passes, two at least, found nothing that had been missed but of files that rest.
-    pub fn proven(&self) -> bool {
-        self.rates.len() >= PROOF && self.rates.iter().rev().take(PROOF).all(|rate| *rate == 0.0)
+    /// How many full passes in a row, up to now, found nothing that had been missed but of files that
+    /// rest: refreshes see all there is to see. At most [`REMEMBERED`].
+    pub fn proofs(&self) -> u32 {
+        self.rates.iter().rev().take_while(|rate| **rate == 0.0).count() as u32
     }
 
     /// Bytes a second that are likely to be missed: the average of what was, each time with half
@@ -209,7 +208,7 @@ mod tests {
         drift.reconciled(missed(3000, 7), second * 10);
         assert_eq!(drift.rate(), 200.0);
         for number in 0..REMEMBERED {
-            assert_eq!(drift.proven(), number >= PROOF);
+            assert_eq!(drift.proofs(), number as u32);
             drift.reconciled(Missed::default(), second * 10);
         }
         assert_eq!(drift.bound(0, minute), Some(4096));

@@ -35,6 +35,8 @@ const ALL_MAX_AGES: f64 = 6.5;
 /// written out.
 const SETTLES: Duration = Duration::from_secs(90);
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How often the filesystem itself is looked at, as the daemon does.
+const FILESYSTEMS: Duration = Duration::from_secs(15);
 /// Seconds after which a change should be in the published value.
 const FRESH: f64 = 30.0;
 /// Seconds of the past that are kept.
@@ -186,11 +188,16 @@ fn measure(
         ("while all have their first one", all.min(whole)),
         ("after that", whole),
     ];
+    let mut told_at = Instant::now();
     for (part, until) in parts {
         let mut seen = Seen::default();
         let (before, from) = (meter.stats(), began.elapsed());
         while began.elapsed() < until {
             std::thread::sleep(Duration::from_secs(1));
+            if told_at.elapsed() >= FILESYSTEMS {
+                told_at = Instant::now();
+                meter.filesystems_hold(filesystem(guard, tree.root()));
+            }
             look(&meter, targets, truth, &mut past, &mut seen);
         }
         let seconds = (began.elapsed() - from).as_secs_f64();
@@ -210,6 +217,12 @@ fn measure(
         println!("{:?}", after.watch);
     }
     meter.shutdown();
+}
+
+/// Bytes used on the filesystem of the tree, by its device.
+fn filesystem(guard: &Guard, root: &Path) -> HashMap<(u32, u32), u64> {
+    let found = rustix::fs::statvfs(root).expect("statfs");
+    HashMap::from([(guard.device(root), (found.f_blocks - found.f_bfree) * found.f_frsize)])
 }
 
 fn look(meter: &UsageMeter, targets: &[Target], truth: &Truth, past: &mut Past, seen: &mut Seen) {

@@ -33,6 +33,8 @@ pub(super) struct Shared {
 pub(super) struct Inbox {
     pub(super) targets: Option<Vec<Target>>,
     pub(super) config: Option<UsageConfig>,
+    /// Bytes used on each filesystem, by device.
+    pub(super) filesystems: Option<HashMap<(u32, u32), u64>>,
     pub(super) stop: bool,
 }
 
@@ -82,6 +84,13 @@ impl UsageMeter {
     /// Takes a new budget and age into force; passes under way go on.
     pub fn configure(&self, config: UsageConfig) {
         lock(&self.shared.inbox).config = Some(config);
+        self.shared.wake.notify_all();
+    }
+
+    /// Tells how many bytes are used on each filesystem, by device number (`major:minor` of the mount
+    /// table): what no subject on it explains brings their full passes forward.
+    pub fn filesystems_hold(&self, used: HashMap<(u32, u32), u64>) {
+        lock(&self.shared.inbox).filesystems = Some(used);
         self.shared.wake.notify_all();
     }
 

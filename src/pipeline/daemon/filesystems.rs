@@ -1,10 +1,12 @@
 //! The filesystems' thread: sizes and free space, on their interval.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::filesystems::Filesystems;
 use super::Shared;
+use crate::model::FilesystemSample;
 
 impl Shared {
     pub(super) fn measure_filesystems_for_ever(&self) {
@@ -13,6 +15,7 @@ impl Shared {
             let started = Instant::now();
             let inventory = Arc::clone(&self.state().inventory);
             let measured = filesystems.measure(&inventory, &self.guard, &self.roots);
+            self.meter.filesystems_hold(used(&measured.samples));
             let mut state = self.state();
             state.filesystems = measured.samples;
             state.below.devices = measured.devices;
@@ -25,4 +28,14 @@ impl Shared {
             self.measure_filesystems.wait(interval.saturating_sub(started.elapsed()));
         }
     }
+}
+
+/// Bytes used on each filesystem that answers, by device.
+fn used(samples: &[FilesystemSample]) -> HashMap<(u32, u32), u64> {
+    let answered = samples.iter().filter(|sample| sample.responsive);
+    let used = answered.filter_map(|sample| {
+        let usage = sample.usage.as_ref()?;
+        Some((sample.device_number, usage.size_bytes.saturating_sub(usage.free_bytes)))
+    });
+    used.collect()
 }

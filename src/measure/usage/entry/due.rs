@@ -7,7 +7,7 @@ use super::{Entry, Kind};
 
 /// Where refreshes go between, a full pass comes at the latest once in so many times the age asked
 /// for: soon while it is not known yet what refreshes miss, twice as late after each one in a row
-/// that found nothing they had missed, up to an hour at the default age.
+/// that found nothing they had missed, up to an hour at the default age, unless there is doubt.
 const RECONCILE_FIRST: u32 = 3;
 const RECONCILE_KNOWN: u32 = 10;
 const RECONCILE_LATEST: u32 = 60;
@@ -61,6 +61,7 @@ impl Entry {
         let latest = match drift.proofs() {
             _ if !drift.known() => RECONCILE_FIRST,
             0 | 1 => RECONCILE_KNOWN,
+            _ if self.hot.doubted => RECONCILE_KNOWN,
             proofs => (RECONCILE_KNOWN << (proofs - 1).min(8)).min(RECONCILE_LATEST),
         };
         let missed = (MISSED * self.hot.used as f64).max(4096.0) / drift.rate().max(1e-3);
@@ -250,6 +251,9 @@ mod tests {
             entry.hot.drift.reconciled(Missed::default(), asked);
             assert_eq!(entry.full_interval(asked), asked * times);
         }
+        entry.hot.doubted = true;
+        assert_eq!(entry.full_interval(asked), asked * 10, "something is not explained");
+        entry.hot.doubted = false;
         let one = Missed { bytes: 1, resting: 0, largest: 1 };
         entry.hot.drift.reconciled(one, asked);
         assert_eq!(entry.full_interval(asked), asked * 10, "it is not proven any more");

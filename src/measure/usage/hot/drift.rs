@@ -149,7 +149,7 @@ impl Drift {
     }
 
     /// How many full passes in a row, up to now, found nothing that had been missed but of files that
-    /// rest: refreshes see all there is to see. At most [`REMEMBERED`].
+    /// rest: refreshes see all there is to see. No more are counted than are remembered.
     pub fn proofs(&self) -> u32 {
         self.rates.iter().rev().take_while(|rate| **rate == 0.0).count() as u32
     }

@@ -5,6 +5,7 @@
 //! with subjects on other filesystems.
 
 mod begin;
+mod doubt;
 mod lookup;
 mod outcome;
 mod queue;
@@ -28,6 +29,7 @@ use super::target::{MeterStats, UsageConfig};
 use crate::host::sys::thread_cpu_seconds;
 use crate::host::{Guard, Ticket};
 use crate::model::Subject;
+use doubt::Unexplained;
 use lookup::Lookup;
 use queue::Queue;
 
@@ -85,6 +87,7 @@ pub(super) struct Scheduler {
     next_id: u64,
     flights: Vec<Flight>,
     queue: Queue,
+    unexplained: Unexplained,
     steady: Bucket,
     bootstrap: Bucket,
     calls: Bucket,
@@ -121,6 +124,7 @@ impl Scheduler {
             next_id: 0,
             flights: Vec::new(),
             queue: Queue::default(),
+            unexplained: Unexplained::default(),
             oldest_credit: 0.0,
             stats: MeterStats::default(),
             all_known: false,
@@ -134,10 +138,13 @@ impl Scheduler {
         let mut wait = Duration::ZERO;
         let mut own_cpu = thread_cpu_seconds();
         loop {
-            let (targets, config) = {
+            let (targets, config, filesystems) = {
                 let inbox = lock(&self.shared.inbox);
                 let idle = |inbox: &mut Inbox| {
-                    !inbox.stop && inbox.targets.is_none() && inbox.config.is_none()
+                    !inbox.stop
+                        && inbox.targets.is_none()
+                        && inbox.config.is_none()
+                        && inbox.filesystems.is_none()
                 };
                 let (mut inbox, _) = self
                     .shared
@@ -147,7 +154,7 @@ impl Scheduler {
                 if inbox.stop {
                     return;
                 }
-                (inbox.targets.take(), inbox.config.take())
+                (inbox.targets.take(), inbox.config.take(), inbox.filesystems.take())
             };
             if let Some(config) = config {
                 if config.syscall_budget != self.config.syscall_budget {
@@ -159,6 +166,9 @@ impl Scheduler {
             }
             if let Some(targets) = targets {
                 self.accept(targets);
+            }
+            if let Some(used) = filesystems {
+                self.doubt(&used);
             }
             self.land();
             let now = Instant::now();

@@ -28,7 +28,7 @@ impl Scheduler {
         let hot = &mut entry.hot;
         let wanted = recorder.is_some();
         let (mut old, mut new) = (hot.tree.take(), recorder.and_then(Recorder::finish));
-        hot.full = Some(now);
+        (hot.full, hot.doubted) = (Some(now), false);
         (hot.began, hot.checked, hot.real) = (None, None, Some(real));
         if let (Some(old), Some(new)) = (&mut old, &mut new) {
             // What was told of by now would be looked at by the next refresh.

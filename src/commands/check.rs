@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::cli::ListenAddress;
 use crate::cli::args::{CheckArgs, CheckOutput, GlobalArgs};
 use crate::cli::rows::{ignore_broken_pipe, write_json};
-use crate::config::Landlock;
+use crate::config::{Enabled, Landlock, StorageConfig};
 use crate::expose::alertmanager::{self, Checked, Reached};
 use crate::expose::web::Web;
 use crate::host::{Guard, Roots};
@@ -78,6 +78,7 @@ pub(super) fn run(global: &GlobalArgs, args: &CheckArgs) -> anyhow::Result<ExitC
         ok: true,
     };
     report.host.push(open_files(loaded.config.orphans.open_files));
+    report.host.push(state(&loaded.config.storage));
     report.host.push(landlock(loaded.config.security.landlock));
     report.host.push(Fact {
         name: "configuration".into(),
@@ -251,6 +252,31 @@ fn open_files(wanted: bool) -> Fact {
         }
     };
     Fact { name: "open files".into(), value: value.into(), origin: String::new() }
+}
+
+/// Where what must outlive a restart is kept, and whether the user that asks could write there.
+fn state(storage: &StorageConfig) -> Fact {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    const UNKEPT: &str = "not kept: a restart forgets history and since when findings hold";
+    let path = text::path(&storage.path);
+    let writable = || {
+        accessat(CWD, &storage.path, Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)
+            .map_err(|errno| std::io::Error::from(errno).kind())
+    };
+    let (value, origin) = match storage.enabled {
+        Enabled::False => (UNKEPT.to_owned(), "storage.enabled is false".to_owned()),
+        _ => match writable() {
+            Ok(()) => (format!("kept in {path}"), "this user can write there".to_owned()),
+            Err(std::io::ErrorKind::NotFound) => {
+                (UNKEPT.to_owned(), format!("{path} is not there: make it, or set storage.path"))
+            }
+            Err(why) => (
+                format!("cannot be kept in {path}: {why}"),
+                "for this user; the service needs a directory of its own (storage.path)".to_owned(),
+            ),
+        },
+    };
+    Fact { name: "state".into(), value, origin }
 }
 
 /// What `serve` would be held to. The check itself is not.

@@ -77,7 +77,11 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 fn replace(file: &Path, text: &str) -> anyhow::Result<()> {
     let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || {
-        let mut new = tempfile::Builder::new().permissions(permissions()).tempfile_in(dir)?;
+        std::fs::metadata(dir)?;
+        let mut new = tempfile::Builder::new();
+        // Without the name of the file that could not be made, which says nothing to anybody.
+        let new = new.permissions(permissions()).tempfile_in(dir);
+        let mut new = new.map_err(|error| std::io::Error::from(error.kind()))?;
         new.write_all(text.as_bytes())?;
         new.persist(file).map_err(|error| error.error)?;
         Ok::<_, std::io::Error>(())

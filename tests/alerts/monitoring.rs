@@ -87,6 +87,19 @@ fn each_fires_and_stays_silent() {
         one("process_start_time_seconds", "0x9 600x4 900x50"),
         &[(25, "PlimsollRestarting", &[])],
     );
+    case(
+        "a configuration is refused",
+        one("plimsoll_config_last_reload_successful", "1x9 0x50"),
+        &[
+            (19, "PlimsollConfigReloadFailed", &[]),
+            (20, "PlimsollConfigReloadFailed", &[HOST.into()]),
+        ],
+    );
+    case(
+        "a refused configuration is mended",
+        one("plimsoll_config_last_reload_successful", "1x9 0x9 1x40"),
+        &[(20, "PlimsollConfigReloadFailed", &[])],
+    );
     for (alert, severity) in [
         ("PlimsollNetworkStorageManyHosts", "critical"),
         ("PlimsollNetworkStorageManyHostsDegraded", "warning"),

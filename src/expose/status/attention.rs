@@ -47,7 +47,7 @@ fn item(finding: &Finding, now: f64) -> Item {
         subject: finding.subject.display.clone(),
         text: match now - finding.since {
             fresh if fresh < 60.0 => finding.reason.clone(),
-            age => format!("{} Since {}.", finding.reason, span(age)),
+            age => format!("{} For {}.", finding.reason, span(age)),
         },
         hint: finding.next.clone(),
     }

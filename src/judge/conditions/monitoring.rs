@@ -124,6 +124,24 @@ pub static RESTARTING: MonitoringAlert = MonitoringAlert {
     action: "Mend what the journal says; if it is a panic, report it.",
 };
 
+/// It was told to take up a configuration, and refused.
+pub static RELOAD_FAILED: MonitoringAlert = MonitoringAlert {
+    alert: "PlimsollConfigReloadFailed",
+    severity: Severity::Warning,
+    hold_seconds: 600.0,
+    expr: "plimsoll_config_last_reload_successful == 0",
+    labels: &[],
+    fleet: false,
+    summary: "Plimsoll refused a new configuration",
+    description: "Plimsoll on {{ $labels.instance }} works with the configuration before the last \
+          reload, which was refused.",
+    meaning: "The file that was there at the last reload has an error. The one before stays in force, \
+          until the daemon is started anew: then it does not start.",
+    check: "The journal of the daemon has the line and what is wrong with it; `plimsoll check` says the \
+          same of the file as it is now.",
+    action: "Mend the file and reload again (`systemctl reload plimsoll`).",
+};
+
 /// One server, many hosts.
 pub static NETWORK_STORAGE_MANY_HOSTS: MonitoringAlert = MonitoringAlert {
     alert: "PlimsollNetworkStorageManyHosts",
@@ -166,12 +184,13 @@ pub static NETWORK_STORAGE_MANY_HOSTS_DEGRADED: MonitoringAlert = MonitoringAler
 };
 
 /// Every such alert, in the order of the runbook.
-pub static MONITORING: [&MonitoringAlert; 7] = [
+pub static MONITORING: [&MonitoringAlert; 8] = [
     &DOWN,
     &MANY_DOWN,
     &ABSENT,
     &SNAPSHOT_STALE,
     &RESTARTING,
+    &RELOAD_FAILED,
     &NETWORK_STORAGE_MANY_HOSTS,
     &NETWORK_STORAGE_MANY_HOSTS_DEGRADED,
 ];

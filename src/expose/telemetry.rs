@@ -2,7 +2,6 @@
 
 use std::sync::OnceLock;
 
-use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
 use prometheus::{
     Counter, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
@@ -11,6 +10,7 @@ use prometheus::{
 use super::alertmanager::Counters;
 use super::catalogue::{Family, own};
 use super::exposition::{Format, write_gathered};
+use super::process::Process;
 use crate::model::Timestamp;
 
 /// What this build is.
@@ -122,7 +122,7 @@ impl Telemetry {
         registry.register(Box::new(telemetry.reload_successful.clone()))?;
         registry.register(Box::new(telemetry.reload_timestamp.clone()))?;
         registry.register(Box::new(build_info))?;
-        registry.register(Box::new(ProcessCollector::for_self()))?;
+        registry.register(Box::new(Process::new()))?;
         Ok(telemetry)
     }
 

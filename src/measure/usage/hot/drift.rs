@@ -11,6 +11,8 @@ const REMEMBERED: usize = 8;
 /// The bound is never below this part of the value, nor below [`LEAST`].
 const FLOOR: f64 = 0.001;
 const LEAST: u64 = 4096;
+/// Bytes a second that are nothing: within an hour they stay below [`LEAST`].
+const NEGLIGIBLE: f64 = 1.0;
 
 /// Refreshes whose changes are remembered.
 const REFRESHES: usize = 8;
@@ -155,9 +157,10 @@ impl Drift {
     }
 
     /// Bytes a second that are likely to be missed: the average of what was, each time with half
-    /// the weight of the next, because what a full pass finds is followed from then on.
+    /// the weight of the next, because what a full pass finds is followed from then on. Nothing where
+    /// that is less than any bound allows for: what was missed once is forgotten in the end.
     pub fn rate(&self) -> f64 {
-        self.lately
+        if self.lately < NEGLIGIBLE { 0.0 } else { self.lately }
     }
 
     /// By how much a value of `used` bytes may be off, `passed` after the last full pass. `None`
@@ -212,6 +215,22 @@ mod tests {
             drift.reconciled(Missed::default(), second * 10);
         }
         assert_eq!(drift.bound(0, minute), Some(4096));
+    }
+
+    #[test]
+    fn what_was_missed_once_is_forgotten() {
+        let mut drift = Drift::default();
+        drift.reconciled(
+            Missed { bytes: 100 << 20, resting: 0, largest: 100 << 20 },
+            Duration::from_secs(60),
+        );
+        let passes = (0..).take_while(|_| {
+            let forgotten = drift.rate() == 0.0;
+            drift.reconciled(Missed::default(), Duration::from_secs(60));
+            !forgotten
+        });
+        // Of 1.7 MB a second half is left each time.
+        assert_eq!(passes.count(), 21);
     }
 
     #[test]

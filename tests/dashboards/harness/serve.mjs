@@ -6,15 +6,23 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const TESTS = fileURLToPath(new URL('..', import.meta.url));
-const ICONS = '/public/build/img/icons/';
+const MODULES = path.join(TESTS, 'node_modules');
+/** What a Grafana server has at these addresses. Without its font the page would be as wide as the host's. */
+const OF_GRAFANA = [
+  ['/public/build/img/icons/', (name) => path.join(MODULES, '@grafana/ui/dist/public/img/icons', name)],
+  ['/public/fonts/inter/', () => path.join(MODULES, '@fontsource-variable/inter/files/inter-latin-wght-normal.woff2')],
+];
 const TYPES = {
   '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.svg': 'image/svg+xml',
   '.woff2': 'font/woff2',
 };
 
-// Asked for by Chromium on its own, and what only a Grafana server has: its fonts (the page brings
-// them) and an icon of the time picker.
-const ELSEWHERE = /^\/favicon\.ico$|^\/public\/fonts\/|\/angle-double-left\.svg$/;
+// Asked for by Chromium on its own, and what only a Grafana server has: the font of code, and an icon
+// of the time picker.
+const ELSEWHERE = /^\/favicon\.ico$|^\/public\/fonts\/roboto\/|\/angle-double-left\.svg$/;
+
+/** A file of the page itself. */
+const own = (name) => path.join(TESTS, 'dist', name === '/' ? '/index.html' : name);
 
 /** Starts it. `dashboards` gives the JSON of a name; `missing` takes down what was asked for in vain. */
 export async function serve({ prometheus, dashboards, missing }) {
@@ -25,11 +33,10 @@ export async function serve({ prometheus, dashboards, missing }) {
       response.writeHead(200, { 'content-type': TYPES['.json'] });
       return response.end(JSON.stringify(dashboards(decodeURIComponent(pathname.slice('/dashboards/'.length)))));
     }
-    const file = pathname.startsWith(ICONS)
-      ? path.join(TESTS, 'node_modules/@grafana/ui/dist/public/img/icons', path.normalize(pathname.slice(ICONS.length)))
-      : path.join(TESTS, 'dist', path.normalize(pathname === '/' ? '/index.html' : pathname));
+    const [prefix, of] = OF_GRAFANA.find(([prefix]) => pathname.startsWith(prefix)) ?? ['', own];
+    const file = of(path.normalize(pathname.slice(prefix.length)));
     if (!existsSync(file)) {
-            if (!ELSEWHERE.test(pathname)) missing.add(pathname);
+      if (!ELSEWHERE.test(pathname)) missing.add(pathname);
       response.writeHead(404);
       return response.end();
     }

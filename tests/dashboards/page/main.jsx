@@ -10,7 +10,6 @@ import * as UI from '@grafana/ui';
 import { createRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router-dom';
 
-import './fonts.css';
 import { setUp } from './grafana.js';
 import { registerPanels } from './panels.jsx';
 import { Prometheus } from './prometheus.js';
@@ -72,8 +71,13 @@ async function main() {
   const state = (panel) => sceneGraph.getData(panel).state.data?.state;
   const settled = (panel) => panel.state._pluginLoadError || ['Done', 'Error'].includes(state(panel));
   await until(() => panels.every(settled), 60, 'loading');
-  await document.fonts.ready;
   await until(() => panels.every(drawn), 60, 'drawing');
+  await document.fonts.ready;
+  // In another font nothing is as wide as it is in Grafana.
+  const faces = [...document.fonts].filter(({ family }) => family.replace(/"/g, '') === 'Inter');
+  if (!faces.some(({ status }) => status === 'loaded') || faces.some(({ status }) => status === 'error')) {
+    report.errors.push("Grafana's font was not loaded");
+  }
   await still();
 
   for (const { state: { name, value, options } } of sceneGraph.getVariables(scene).state.variables) {

@@ -8,6 +8,7 @@ mod findings;
 mod io;
 mod network;
 mod sandboxes;
+mod subjects;
 mod volumes;
 
 use super::catalogue::{own, volume};

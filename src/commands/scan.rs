@@ -65,8 +65,8 @@ pub(super) fn run(global: &GlobalArgs, args: &ScanArgs) -> anyhow::Result<ExitCo
     let fields = &["path", "used_bytes", "apparent_bytes", "files", "duration_seconds"];
     let table = Rows { columns: &columns, fields };
     // A table of nothing but headings would say no more than what was told of each path.
-    let headings = !args.output.no_headers && !(failed && rows.is_empty());
-    table.print(&rows, args.output.output, headings)?;
+    let nothing_but_failures = failed && rows.is_empty();
+    table.print(&rows, args.output.output, !args.output.no_headers && !nothing_but_failures)?;
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -61,7 +61,7 @@ impl Entry {
         let latest = match drift.proofs() {
             _ if !drift.known() => RECONCILE_FIRST,
             0 | 1 => RECONCILE_KNOWN,
-            _ if self.hot.doubted => RECONCILE_KNOWN,
+            _ if self.hot.doubted.is_some() => RECONCILE_KNOWN,
             proofs => (RECONCILE_KNOWN << (proofs - 1).min(8)).min(RECONCILE_LATEST),
         };
         let missed = (MISSED * self.hot.used as f64).max(4096.0) / drift.rate().max(1e-3);
@@ -248,12 +248,13 @@ mod tests {
         entry.hot.pace = 1e6;
         // The more often nothing was missed in a row, the later it is looked for again.
         for times in [10, 20, 40, 60, 60] {
+            entry.hot.drift.refreshed(0);
             entry.hot.drift.reconciled(Missed::default(), asked);
             assert_eq!(entry.full_interval(asked), asked * times);
         }
-        entry.hot.doubted = true;
+        entry.hot.doubted = Some(now);
         assert_eq!(entry.full_interval(asked), asked * 10, "something is not explained");
-        entry.hot.doubted = false;
+        entry.hot.doubted = None;
         let one = Missed { bytes: 1, resting: 0, largest: 1 };
         entry.hot.drift.reconciled(one, asked);
         assert_eq!(entry.full_interval(asked), asked * 10, "it is not proven any more");

@@ -105,8 +105,8 @@ pub(super) struct HotState {
     pub(super) bound: Option<u64>,
     /// The bytes it said are used.
     pub(super) used: u64,
-    /// Since the last full pass its filesystem changed in a way that no subject explains.
-    pub(super) doubted: bool,
+    /// Since the last full pass began, its filesystem changed in a way that no subject explains: when.
+    pub(super) doubted: Option<Instant>,
     /// When the last full pass ended.
     pub(super) full: Option<Instant>,
     /// Bytes its tree takes (or took, when it was given up for want of memory).

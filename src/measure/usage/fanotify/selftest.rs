@@ -38,7 +38,7 @@ const LOCAL: [(i64, &str); 5] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proof {
     /// What is written through an overlay is told of on the filesystem of its upper directory, as
-    /// it was for one made here; `None`: none could be made.
+    /// it was for one made here; `None`: none could be made, or too much else happened there.
     pub overlay: Option<bool>,
 }
 
@@ -90,6 +90,19 @@ fn tells_all(scratch: &Path, listener: &mut Ear) -> Result<bool, String> {
 
 /// Writes through an overlay that nobody else sees, and listens on its upper directory.
 fn overlay(scratch: &Path) -> Option<bool> {
+    for n in 0..ATTEMPTS {
+        let within = scratch.join(format!("overlay-{n}"));
+        fs::create_dir(&within).ok()?;
+        match tells_of_overlay(&within)? {
+            (false, true) => {}
+            (told, _) => return Some(told),
+        }
+    }
+    None
+}
+
+/// Whether it was told of what is written through an overlay, and whether events were lost.
+fn tells_of_overlay(scratch: &Path) -> Option<(bool, bool)> {
     let at = |name: &str| scratch.join(name);
     for name in ["lower", "upper", "work"] {
         fs::create_dir(at(name)).ok()?;
@@ -102,7 +115,7 @@ fn overlay(scratch: &Path) -> Option<bool> {
     let file = retry_on_intr(|| openat(&mount, c"file", flags, Mode::empty())).ok()?;
     retry_on_intr(|| rustix::io::write(&file, b"more")).ok()?;
     drop(file);
-    Some(listener.hears(upper, c"file", mask::CLOSE_WRITE))
+    Some((listener.hears(upper, c"file", mask::CLOSE_WRITE), listener.lost))
 }
 
 /// A mount that is attached nowhere, and gone when it is closed.

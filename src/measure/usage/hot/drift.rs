@@ -34,6 +34,8 @@ pub struct Missed {
 /// `new`.
 pub fn drift(old: &Tree, new: &Tree) -> Missed {
     let before: HashMap<u64, _> = old.dirs.iter().flatten().map(|dir| (dir.inode, dir)).collect();
+    // One that is under way has not looked at everything yet.
+    let last = if old.steps() > 0 { old.refreshed_before } else { old.refreshed };
     let mut missed = Missed::default();
     let mut count = |blocks: u64, rested: bool| {
         let bytes = blocks.saturating_mul(512);
@@ -46,7 +48,7 @@ pub fn drift(old: &Tree, new: &Tree) -> Missed {
         if dir.ctime <= LIST || dir.ctime != was.ctime {
             continue;
         }
-        let followed = was.hot.iter().filter(|hot| hot.looked >= old.refreshed);
+        let followed = was.hot.iter().filter(|hot| hot.looked >= last);
         // Those hinted at since are known by name only, and looked at next.
         let mut hot: HashSet<u64> = followed.map(|hot| hot.inode).collect();
         for hint in was.hot.iter().filter(|hot| hot.inode == 0) {
@@ -54,7 +56,7 @@ pub fn drift(old: &Tree, new: &Tree) -> Missed {
             hot.extend(named.map(|file| file.inode));
         }
         let rests: HashSet<u64> =
-            was.hot.iter().filter(|hot| hot.looked < old.refreshed).map(|hot| hot.inode).collect();
+            was.hot.iter().filter(|hot| hot.looked < last).map(|hot| hot.inode).collect();
         let mut compare = |inode: u64, then: u64, now: u64| {
             if !hot.contains(&inode) {
                 count(then.abs_diff(now), rests.contains(&inode));
@@ -119,6 +121,10 @@ pub struct Drift {
     largest: VecDeque<u64>,
     /// Bytes that the last refreshes saw change, each since the one before.
     churn: VecDeque<u64>,
+    /// There was a refresh since the last reconciliation.
+    refreshed: bool,
+    /// See [`Drift::proofs`].
+    proofs: u32,
 }
 
 impl Drift {
@@ -132,6 +138,9 @@ impl Drift {
         let rate =
             missed.bytes.saturating_sub(missed.resting) as f64 / passed.as_secs_f64().max(1.0);
         self.lately = if self.known() { f64::midpoint(self.lately, rate) } else { rate };
+        // Passes with nothing between them prove nothing of refreshes.
+        let more = u32::from(std::mem::take(&mut self.refreshed));
+        self.proofs = if rate > 0.0 { 0 } else { self.proofs.saturating_add(more) };
         self.rates.push_back(rate);
         self.resting.push_back(missed.resting);
         self.largest.push_back(missed.largest);
@@ -143,6 +152,7 @@ impl Drift {
             self.churn.pop_front();
         }
         self.churn.push_back(churn);
+        self.refreshed = true;
     }
 
     /// Whether anything is known.
@@ -150,10 +160,10 @@ impl Drift {
         !self.rates.is_empty()
     }
 
-    /// How many full passes in a row, up to now, found nothing that had been missed but of files that
-    /// rest: refreshes see all there is to see. No more are counted than are remembered.
+    /// How many full passes in a row, up to now, found nothing that the refreshes before them had
+    /// missed but of files that rest: refreshes see all there is to see.
     pub fn proofs(&self) -> u32 {
-        self.rates.iter().rev().take_while(|rate| **rate == 0.0).count() as u32
+        self.proofs
     }
 
     /// Bytes a second that are likely to be missed: the average of what was, each time with half
@@ -210,8 +220,11 @@ mod tests {
         assert_eq!(drift.bound(100_000_000, Duration::ZERO), Some(100_100));
         drift.reconciled(missed(3000, 7), second * 10);
         assert_eq!(drift.rate(), 200.0);
+        drift.reconciled(Missed::default(), second * 10);
+        assert_eq!(drift.proofs(), 0, "there was no refresh between");
         for number in 0..REMEMBERED {
             assert_eq!(drift.proofs(), number as u32);
+            drift.refreshed(0);
             drift.reconciled(Missed::default(), second * 10);
         }
         assert_eq!(drift.bound(0, minute), Some(4096));

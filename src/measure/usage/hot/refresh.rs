@@ -101,7 +101,7 @@ impl Tree {
     pub fn refresh(&mut self, max_steps: usize) -> Refreshed {
         let until = Instant::now() + SLICE_TIME;
         if self.cursor.steps == 0 {
-            self.refreshed = self.seconds();
+            (self.refreshed_before, self.refreshed) = (self.refreshed, self.seconds());
         }
         match self.go_on(max_steps.max(1) as u64, until) {
             Ok(false) => Refreshed::More,

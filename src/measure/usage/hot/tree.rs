@@ -107,6 +107,8 @@ pub struct Tree {
     pub(super) awake: usize,
     /// When the last refresh began, in seconds after the tree was made.
     pub(super) refreshed: i32,
+    /// The same of the one before it.
+    pub(super) refreshed_before: i32,
     /// The wall clock, in seconds since 1970.
     pub(super) clock: fn() -> f64,
     /// It cannot be told whether symbolic links are on the way to its roots now.
@@ -139,6 +141,7 @@ impl Tree {
             limit,
             awake: 0,
             refreshed: 0,
+            refreshed_before: 0,
             clock,
             unsure: false,
             turn: 0,

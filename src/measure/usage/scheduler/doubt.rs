@@ -5,8 +5,9 @@
 //! subject: then all of them there have their full passes as soon again as before they became rare.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
-use super::super::entry::Kind;
+use super::super::entry::{Entry, Kind};
 use super::super::meter::lock;
 use super::Scheduler;
 use super::queue::Queue;
@@ -17,19 +18,30 @@ const SLACK: u64 = 64 << 20;
 /// The same as a part of what it holds.
 const SLACK_SHARE: f64 = 0.001;
 
-/// Bytes used on each filesystem beside its subjects, by device, when it was last in doubt.
+/// Bytes used on each filesystem beside its subjects, by device.
 #[derive(Debug, Default)]
-pub(super) struct Unexplained(HashMap<(u32, u32), i128>);
+pub(super) struct Unexplained(HashMap<(u32, u32), Rest>);
+
+#[derive(Debug)]
+struct Rest {
+    /// When it was last in doubt, or first looked at.
+    bytes: i128,
+    /// Before it was in doubt.
+    before: Option<i128>,
+}
 
 impl Unexplained {
-    /// More than `slack` came or went there since it was last in doubt (or first looked at).
+    /// More than `slack` came or went there since it was last in doubt, and it is not merely that
+    /// what was doubted has been explained.
     fn moved(&mut self, device: (u32, u32), bytes: i128, slack: u64) -> bool {
-        let last = self.0.entry(device).or_insert(bytes);
-        let moved = last.abs_diff(bytes) > u128::from(slack);
-        if moved {
-            *last = bytes;
+        let rest = self.0.entry(device).or_insert(Rest { bytes, before: None });
+        let within = |then: i128| then.abs_diff(bytes) <= u128::from(slack);
+        if within(rest.bytes) {
+            return false;
         }
-        moved
+        let explained = rest.before.is_some_and(within);
+        *rest = Rest { bytes, before: Some(rest.bytes).filter(|_| !explained) };
+        !explained
     }
 }
 
@@ -37,10 +49,13 @@ impl Scheduler {
     /// Takes in how many bytes are used on each filesystem, by device.
     pub(super) fn doubt(&mut self, used: &HashMap<(u32, u32), u64>) {
         // By device: what its subjects hold, and what may have changed there since they were
-        // measured; nothing where one has no value yet.
+        // measured; nothing where one has no value yet. What cannot be measured is left out: else
+        // one subject that is denied would end all doubt there.
         let mut held: HashMap<(u32, u32), Option<(i128, f64)>> = HashMap::new();
         let book = lock(&self.shared.book);
-        for entry in self.entries.values().filter(|entry| entry.kind == Kind::Walk) {
+        let failed = |entry: &Entry| entry.last_good.is_none() && entry.failures > 0;
+        let walked = |entry: &&Entry| entry.kind == Kind::Walk && !failed(entry);
+        for entry in self.entries.values().filter(walked) {
             let sum = held.entry(entry.device).or_insert(Some((0, 0.0)));
             let bytes = book.used(&entry.target.subject).filter(|_| entry.last_good.is_some());
             *sum = sum.zip(bytes).map(|((held, lately), bytes)| {
@@ -52,7 +67,8 @@ impl Scheduler {
         let mut moved = Vec::new();
         for (device, used) in used {
             let Some((held, lately)) = held.get(device).copied().flatten() else { continue };
-            let slack = SLACK.max((*used as f64 * SLACK_SHARE) as u64) + lately as u64;
+            let slack = SLACK.max((*used as f64 * SLACK_SHARE) as u64);
+            let slack = slack.saturating_add(lately as u64);
             if self.unexplained.moved(*device, i128::from(*used) - held, slack) {
                 moved.push(*device);
             }
@@ -60,8 +76,9 @@ impl Scheduler {
         if moved.is_empty() {
             return;
         }
+        let now = Instant::now();
         for entry in self.entries.values_mut().filter(|entry| moved.contains(&entry.device)) {
-            entry.hot.doubted = true;
+            entry.hot.doubted = Some(now);
         }
         self.queue = Queue::default();
     }
@@ -71,7 +88,7 @@ impl Scheduler {
 mod tests {
     use std::path::Path;
     use std::sync::{Arc, Condvar, Mutex};
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use super::super::super::meter::Shared;
     use super::*;
@@ -111,11 +128,12 @@ mod tests {
         };
         let doubted = |scheduler: &mut Scheduler, device, used: u64| {
             scheduler.doubt(&HashMap::from([(device, used)]));
-            std::mem::take(&mut scheduler.entries.get_mut(&id).unwrap().hot.doubted)
+            scheduler.entries.get_mut(&id).unwrap().hot.doubted.take().is_some()
         };
         let (mib, gib) = (1 << 20, 1 << 30);
         // Nothing is measured yet: nothing can be explained, nor compared later.
         assert!(!doubted(&mut scheduler, device, gib));
+        assert!(scheduler.unexplained.0.is_empty());
         hold(&mut scheduler, 10 * mib);
         scheduler.entries.get_mut(&id).unwrap().last_good = Some(Instant::now());
         assert!(!doubted(&mut scheduler, device, 3 * gib), "the first look");
@@ -125,12 +143,17 @@ mod tests {
         // What adds up slowly counts as well.
         assert!(doubted(&mut scheduler, device, 3 * gib + 65 * mib));
         assert!(!doubted(&mut scheduler, device, 3 * gib + 65 * mib), "told once");
+        // A full pass has found it.
+        hold(&mut scheduler, 75 * mib);
+        assert!(!doubted(&mut scheduler, device, 3 * gib + 65 * mib), "explained");
+        assert!(doubted(&mut scheduler, device, 3 * gib + 195 * mib), "there is more");
         hold(&mut scheduler, 510 * mib);
-        assert!(!doubted(&mut scheduler, device, 3 * gib + 565 * mib), "explained");
+        assert!(doubted(&mut scheduler, device, 3 * gib + 695 * mib), "and more");
+        assert!(!doubted(&mut scheduler, device, 3 * gib + 630 * mib), "it went again");
         // It changes by 10 MiB a second, which may not have been looked at for a minute.
         scheduler.entries.get_mut(&id).unwrap().hot.pace = 10.0 * mib as f64;
         assert!(!doubted(&mut scheduler, device, 3 * gib + 1165 * mib));
-        assert!(doubted(&mut scheduler, device, 3 * gib + 1265 * mib));
+        assert!(doubted(&mut scheduler, device, 3 * gib + 1300 * mib));
         assert!(doubted(&mut scheduler, device, gib), "what went counts, too");
         // On a large filesystem others may move more.
         assert!(doubted(&mut scheduler, device, 1000 * gib));

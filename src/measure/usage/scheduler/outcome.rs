@@ -89,9 +89,9 @@ impl Scheduler {
                     }
                     Progress::Done(totals) => {
                         let recorder = slice.walk.take_recorder();
-                        let real = active.real.clone();
+                        let walked = (active.real.clone(), active.started);
                         self.complete(id, &totals, quota.after, now);
-                        self.reconcile(id, real, recorder, now);
+                        self.reconcile(id, walked, recorder, now);
                     }
                 }
             }

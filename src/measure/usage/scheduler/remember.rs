@@ -18,7 +18,7 @@ impl Scheduler {
     pub(super) fn reconcile(
         &mut self,
         id: u64,
-        real: Real,
+        (real, started): (Real, Instant),
         recorder: Option<Recorder>,
         now: Instant,
     ) {
@@ -28,7 +28,8 @@ impl Scheduler {
         let hot = &mut entry.hot;
         let wanted = recorder.is_some();
         let (mut old, mut new) = (hot.tree.take(), recorder.and_then(Recorder::finish));
-        (hot.full, hot.doubted) = (Some(now), false);
+        // What came while the walk was under way it may have passed by.
+        (hot.full, hot.doubted) = (Some(now), hot.doubted.filter(|doubted| *doubted >= started));
         (hot.began, hot.checked, hot.real) = (None, None, Some(real));
         if let (Some(old), Some(new)) = (&mut old, &mut new) {
             // What was told of by now would be looked at by the next refresh.
@@ -50,7 +51,8 @@ impl Scheduler {
         hot.cost = hot.cost.filter(|cost| *cost < entry.cost / 2.0);
         // A pass that was not to leave a tree says nothing of whether there is room for one; who knows
         // how large it would be is told when there is (`account_memory`).
-        hot.given_up = if wanted { new.is_none() } else { hot.given_up && hot.bytes > 0 };
+        let kept = hot.given_up && hot.bytes > 0 && entry.stretch == 1;
+        hot.given_up = if wanted { new.is_none() } else { kept };
         hot.bytes = new.as_ref().map_or(hot.bytes, |tree| tree.bytes());
         hot.tree = new;
         self.make_room();

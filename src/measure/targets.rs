@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::host::Roots;
 use crate::host::mounts::MountTable;
-use crate::model::{DiskType, Inventory, Presence, Subject};
+use crate::model::{Inventory, Presence, Subject};
 
 use super::usage::{How, Target};
 
@@ -27,17 +27,7 @@ pub fn plan(
         remote: !walk_network && mounts.containing(path).is_some_and(|entry| entry.remote()),
     };
     let volumes = inventory.volumes.iter().filter_map(|volume| {
-        // One whose disk could not be listed is looked at all the same: then its last value stays
-        // beside what is wrong. (Where a MOUNT disk is not mounted lies something else.)
-        let asked = match volume.presence {
-            // The place where an engine mounts a network filesystem while somebody uses it holds
-            // nothing itself.
-            _ if volume.engine.is_some() && volume.remote.is_some() => false,
-            Presence::Present => true,
-            Presence::Unknown => volume.disk_type != DiskType::Mount,
-            Presence::Missing => false,
-        };
-        let path = volume.path.as_deref().filter(|_| asked)?;
+        let path = volume.to_measure()?;
         let subject = Subject::Volume(volume.key.clone());
         Some(target(subject, path, &[], volume.own_filesystem))
     });

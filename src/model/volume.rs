@@ -1,6 +1,6 @@
 //! Volumes: directories and filesystems that outlive a task.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -305,4 +305,21 @@ pub struct Volume {
     pub remote: Option<String>,
     /// What a container engine says of it; only of its own volumes.
     pub engine: Option<EngineVolume>,
+}
+
+impl Volume {
+    /// Its path, where that is to be measured. One whose disk could not be listed is looked at all
+    /// the same: then its last value stays beside what is wrong.
+    pub fn to_measure(&self) -> Option<&Path> {
+        let asked = match self.presence {
+            // The place where an engine mounts a network filesystem while somebody uses it holds
+            // nothing itself.
+            _ if self.engine.is_some() && self.remote.is_some() => false,
+            Presence::Present => true,
+            // Where a MOUNT disk is not mounted lies something else.
+            Presence::Unknown => self.disk_type != DiskType::Mount,
+            Presence::Missing => false,
+        };
+        self.path.as_deref().filter(|_| asked)
+    }
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::judge::conditions::{self, Condition};
 use crate::model::{
-    ClockStep, ContainerIo, Finding, Measured, NetworkFilesystem, SubjectKind, Timestamp,
-    VolumeState, VolumeView,
+    ClockStep, ContainerIo, Finding, Measured, NetworkFilesystem, Presence, SubjectKind, Timestamp,
+    Volume, VolumeState, VolumeView,
 };
 
 use super::{Candidate, Facts, Strength, candidates, given_way, in_order, network, subjects};
@@ -37,7 +37,8 @@ pub struct Remembered {
 pub struct FindingMemory {
     /// By identity: the kind and the values of the identity labels, as a JSON array.
     entries: BTreeMap<String, Remembered>,
-    /// Of an earlier run, about subjects that this one has not measured yet.
+    /// Of an earlier run, of which this one cannot say yet whether they hold: subjects that are not
+    /// measured yet, rates that are not known.
     #[serde(skip)]
     waiting: BTreeMap<String, Remembered>,
     /// When this run first looked with what is waited for.
@@ -68,8 +69,8 @@ impl FindingMemory {
         if !self.waiting.is_empty() {
             let unmeasured = unmeasured(facts);
             let began = *self.began.get_or_insert(facts.now);
-            let early = facts.now - began < RATES_KNOWN;
-            self.waiting.retain(|id, _| is_awaited(id, &unmeasured, early, facts));
+            let elapsed = facts.now - began;
+            self.waiting.retain(|id, _| is_awaited(id, &unmeasured, elapsed, facts));
         }
         self.entries = entries;
         in_order(given_way(findings))
@@ -108,7 +109,7 @@ impl FindingMemory {
         self.entries.is_empty()
     }
 
-    /// Identities of an earlier run's findings about subjects that this run has not measured yet.
+    /// Identities of an earlier run's findings of which this run cannot say yet whether they hold.
     pub fn awaited(&self) -> impl Iterator<Item = &str> {
         self.waiting.iter().filter(|(_, one)| one.told).map(|(id, _)| id.as_str())
     }
@@ -155,15 +156,20 @@ impl FindingMemory {
     }
 }
 
-/// Identity labels of the volumes and sandboxes that no attempt has measured yet, and of the
-/// directories of which nobody has looked up yet who uses them.
+/// Identity labels of the volumes and sandboxes that will be measured and that no attempt has
+/// measured yet, and of the directories of which nobody has looked up yet who uses them.
 fn unmeasured(facts: &Facts<'_>) -> BTreeSet<(SubjectKind, Vec<String>)> {
     let volumes = facts.snapshot.volumes.iter();
     let new = |measured: &Measured| measured.sample.is_none() && measured.failure.is_none();
-    let volumes =
-        volumes.filter(|view| new(&view.measured) || not_looked_up(view)).map(subjects::of_volume);
+    let coming =
+        |volume: &Volume| volume.to_measure().is_some() || volume.presence == Presence::Unknown;
+    let volumes = volumes
+        .filter(|view| (new(&view.measured) && coming(&view.volume)) || not_looked_up(view))
+        .map(subjects::of_volume);
     let sandboxes = facts.snapshot.sandboxes.iter();
-    let sandboxes = sandboxes.filter(|view| new(&view.measured)).map(subjects::of_sandbox);
+    let sandboxes = sandboxes
+        .filter(|view| new(&view.measured) && view.sandbox.presence != Presence::Missing)
+        .map(subjects::of_sandbox);
     volumes.chain(sandboxes).map(|subject| (subject.kind, subject.values)).collect()
 }
 
@@ -173,12 +179,12 @@ fn not_looked_up(view: &VolumeView) -> bool {
 }
 
 /// Whether it is too early to say of an earlier run's condition that it is over. After a restart
-/// all is listed at once and measured only by and by, and what is judged by rates takes a while longer:
-/// `early` as long as it may.
+/// all is listed at once and measured only by and by, and what is judged by rates takes a while longer.
+/// `elapsed`: seconds since this run first looked.
 fn is_awaited(
     id: &str,
     unmeasured: &BTreeSet<(SubjectKind, Vec<String>)>,
-    early: bool,
+    elapsed: f64,
     facts: &Facts<'_>,
 ) -> bool {
     let Ok((kind, values)) = serde_json::from_str::<(String, Vec<String>)>(id) else {
@@ -187,6 +193,7 @@ fn is_awaited(
     let Some(condition) = conditions::find(&kind) else { return false };
     let snapshot = facts.snapshot;
     let is = |one: &Condition| condition.id == one.id;
+    let early = elapsed < RATES_KNOWN;
     if is(&conditions::IO_THROTTLED)
         || is(&conditions::IO_PRESSURE)
         || is(&conditions::IO_NEIGHBOUR)
@@ -204,9 +211,9 @@ fn is_awaited(
         };
         return early && of_it.map_or(snapshot.network.is_empty(), short);
     }
-    // Nothing is late yet.
+    // Nothing is late yet; what stays unmeasured is late enough for a finding of this run by then.
     if is(&conditions::MEASUREMENTS_OVERDUE) {
-        return !unmeasured.is_empty();
+        return !unmeasured.is_empty() && elapsed < 2.0 * facts.thresholds.measurements_overdue;
     }
     match condition.subject {
         // There may be none any more.

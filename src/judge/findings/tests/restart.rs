@@ -145,6 +145,18 @@ fn after_a_restart_measurements_are_overdue_until_all_is_measured() {
     let measured = Host::default().volume(claimed("v"), Some(GIB));
     assert_eq!(measured.look(&mut memory, NOW + 700.0), []);
     assert_eq!(memory.awaited().count(), 0, "all is in time");
+
+    // What nobody will ever measure is not waited for.
+    let mut memory = restart(&before);
+    let missing = Volume { presence: Presence::Missing, ..claimed("v") };
+    Host::default().volume(missing, None).look(&mut memory, NOW + 700.0);
+    assert_eq!(memory.awaited().count(), 0);
+    // Nor is what should be measured by now: it is late, or it fails, and that is told.
+    let mut memory = restart(&before);
+    for (second, awaited) in [(700.0, 1), (2490.0, 1), (2500.0, 0)] {
+        assert_eq!(late(0.0).look(&mut memory, NOW + second), []);
+        assert_eq!(memory.awaited().count(), awaited, "{second}");
+    }
 }
 
 #[test]

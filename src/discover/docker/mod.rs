@@ -193,7 +193,10 @@ impl DockerSource {
         let nothing = round.volumes.is_empty() && round.sandboxes.is_empty();
         let asked_for = self.config.enabled == Enabled::True || self.config.socket.is_some();
         let absent = missing && nothing && !asked_for;
-        if missing && !absent {
+        if missing && !asked_for && report.podman {
+            // Podman's socket is off unless somebody wants it: that is no fault of the host.
+            report.failed = false;
+        } else if missing && !absent {
             report.errors.push(socket::missing(&self.config).to_source_error());
         }
         round.sources.push(report.close(absent, nothing, started.elapsed()));
@@ -299,6 +302,7 @@ impl DockerSource {
         };
         report.errors.extend(found.errors.iter().map(|error| error.to_source_error()));
         report.data_root = found.there.then(|| root.clone());
+        report.podman = found.podman;
         let known = inventory::Known {
             program: if found.podman { "podman" } else { "docker" },
             root: &root,

@@ -14,7 +14,7 @@ use super::data_root::Layer;
 
 /// Where Podman keeps root's containers unless told otherwise.
 pub const DEFAULT: &str = "/var/lib/containers/storage";
-/// Its directory of containers; no other engine has one of that name.
+/// Its directory of containers. CRI-O and Buildah keep theirs there too, in the same form.
 pub const CONTAINERS: &str = "overlay-containers";
 /// Lists of containers: all but those that end with a boot (`--rm`), and these.
 const LISTS: [&str; 2] = ["containers.json", "volatile-containers.json"];

@@ -22,6 +22,8 @@ pub struct Report {
     pub last_known: bool,
     /// Its data was read instead.
     pub data_root: Option<PathBuf>,
+    /// That is Podman's, or what builds and runs images the same way.
+    pub podman: bool,
 }
 
 impl Report {
@@ -33,6 +35,7 @@ impl Report {
             failed: false,
             last_known: false,
             data_root: None,
+            podman: false,
         }
     }
 

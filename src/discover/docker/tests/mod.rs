@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::config::{ByteSize, DockerConfig};
+use crate::config::{ByteSize, DockerConfig, Enabled};
+use crate::host::{Guard, Roots};
 use crate::model::{
     Inventory, OrphanReason, Presence, SandboxState, SourceHealth, SourceKind, VolumeState,
     VolumeView, Witness,
@@ -284,6 +285,37 @@ fn a_refused_socket_and_nothing_else_is_a_failure_that_says_what_to_do() {
     let report = &round.sources[0];
     assert_eq!((report.health, report.errors[0].reason), (SourceHealth::Failed, "refused"));
     assert!(report.errors[0].message.contains("stale: connection refused"), "{report:?}");
+}
+
+#[test]
+fn podman_without_its_socket_is_no_fault_unless_it_was_asked_for() {
+    let engine = Engine::start(captured());
+    let host = tempfile::tempdir().unwrap();
+    let storage = host.path().join("var/lib/containers/storage");
+    std::fs::create_dir_all(storage.join("volumes/pg/_data")).unwrap();
+    let reported = |config: DockerConfig| {
+        let roots = Roots { rootfs: host.path().into(), ..Roots::default() };
+        let guard = Arc::new(Guard::new(roots.clone(), Duration::from_secs(2)));
+        let runtime = engine.runtime.handle().clone();
+        let mut round = round(&mut DockerSource::new(config, roots, guard, runtime, None));
+        assert_eq!(round.volumes[0].key.volume, "pg");
+        round.sources.remove(0)
+    };
+    let plain = || DockerConfig { timeout: Duration::from_secs(2), ..DockerConfig::default() };
+    // Nothing says whose volumes these are.
+    let report = reported(plain());
+    assert_eq!((report.health, report.errors[0].reason), (SourceHealth::Partial, "missing"));
+    let lists = storage.join("overlay-containers");
+    std::fs::create_dir(&lists).unwrap();
+    std::fs::write(lists.join("containers.json"), "[]").unwrap();
+    let report = reported(plain());
+    assert_eq!((report.health, report.errors.len()), (SourceHealth::Ok, 0), "{report:?}");
+    assert!(report.target.contains("/var/lib/containers/storage"), "{report:?}");
+    let report = reported(DockerConfig { enabled: Enabled::True, ..plain() });
+    assert_eq!((report.health, report.errors[0].reason), (SourceHealth::Partial, "missing"));
+    std::fs::write(lists.join("containers.json"), "{").unwrap();
+    let report = reported(plain());
+    assert_eq!((report.health, report.errors.len()), (SourceHealth::Partial, 1), "{report:?}");
 }
 
 #[test]

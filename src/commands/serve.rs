@@ -175,7 +175,7 @@ pub(super) fn serve(
         state.reload = Some(reloader);
     }
     runtime.spawn(service_manager::keep_informed(daemon.snapshot()));
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         tokio::select! {
             served = serve_until_told(taken, Arc::new(state), take_up) => served,
             () = broken(&daemon) => Err(anyhow!(
@@ -183,11 +183,12 @@ pub(super) fn serve(
                  so that it is started again; please report the message"
             )),
         }
-    })?;
+    });
     tracing::info!("Stopping");
     drop(daemon);
     // A request to a slow agent may still be under way; it holds nothing that must be written.
     runtime.shutdown_background();
+    outcome?;
     Ok(ExitCode::SUCCESS)
 }
 

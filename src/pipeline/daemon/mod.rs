@@ -212,7 +212,7 @@ impl Daemon {
 
 /// Does a thread's work, and notes when it ended in a panic.
 fn noted(broken: &AtomicBool, work: impl FnOnce()) {
-    // What the panic left half done is not looked at any more: the daemon ends.
+    // The daemon ends: what the panic left half done is shown for a moment at most, and never kept.
     if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
         broken.store(true, Ordering::Release);
     }

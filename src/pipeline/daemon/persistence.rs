@@ -1,6 +1,7 @@
 //! The thread that keeps what must outlive a restart.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -34,7 +35,8 @@ impl Shared {
                 self.restore(&mut file, &sections, time);
             }
             self.history.raise();
-            if file.is_open() {
+            // What a panic left half done does not outlive it.
+            if file.is_open() && !self.broken.load(Ordering::Acquire) {
                 file.save(self.sections());
             }
             let report = file.report(time);

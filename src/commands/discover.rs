@@ -9,7 +9,6 @@ use anyhow::{Context, anyhow};
 use arc_swap::ArcSwapOption;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Response, StatusCode};
-use prometheus::process_collector::ProcessCollector;
 use prometheus::{Gauge, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 use crate::cli::args::{DiscoverArgs, GlobalArgs, TargetAddress};
@@ -17,6 +16,7 @@ use crate::config::{MesosConfig, base_url};
 use crate::discover::mesos::api::ApiError;
 use crate::discover::mesos::master::agents::registered;
 use crate::expose::http::{self, Chunks, Site};
+use crate::expose::process::Process;
 use crate::expose::service_discovery::{TargetOptions, Targets};
 
 use super::serve::{Port, serve_until_told};
@@ -142,7 +142,7 @@ impl DiscoverySite {
         site.registry.register(Box::new(site.targets.clone()))?;
         site.registry.register(Box::new(site.asked.clone()))?;
         site.registry.register(Box::new(site.failures.clone()))?;
-        site.registry.register(Box::new(ProcessCollector::for_self()))?;
+        site.registry.register(Box::new(Process::of_self()))?;
         Ok(site)
     }
 

@@ -9,7 +9,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use crate::cli::args::{GlobalArgs, ScanArgs};
-use crate::cli::{Column, Rows};
+use crate::cli::{Column, Output, Rows};
 use crate::host::{Guard, Roots};
 use crate::measure::usage::{How, Target, measure_once_with};
 use crate::model::{Measured, SourceKind, Subject, VolumeKey};
@@ -65,8 +65,8 @@ pub(super) fn run(global: &GlobalArgs, args: &ScanArgs) -> anyhow::Result<ExitCo
     let fields = &["path", "used_bytes", "apparent_bytes", "files", "duration_seconds"];
     let table = Rows { columns: &columns, fields };
     // A table of nothing but headings would say no more than what was told of each path.
-    let nothing_but_failures = failed && rows.is_empty();
-    table.print(&rows, args.output.output, !args.output.no_headers && !nothing_but_failures)?;
+    let table_of_nothing = args.output.output == Output::Table && failed && rows.is_empty();
+    table.print(&rows, args.output.output, !args.output.no_headers && !table_of_nothing)?;
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

@@ -351,12 +351,12 @@ fn absolute(key: &'static str, path: Option<&Path>) -> Check {
     }
 }
 
-/// The URL is not quoted: it may hold a password.
-/// A URL without credentials, query or fragment, as the addresses of agents, masters and
-/// Alertmanagers are. `key` is where it was given.
+/// Checks that `url` is one without credentials, query or fragment, as the addresses of agents, masters
+/// and Alertmanagers are. `key` is where it was given.
 ///
 /// # Errors
-/// What is wrong with it, and what it should look like (`example`).
+/// What is wrong with it, and what it should look like (`example`). The URL is not quoted: it may hold a
+/// password.
 pub fn base_url(key: &'static str, url: &str, example: &str) -> Result<(), Invalid> {
     let bad = |reason: &str| Err(invalid(key, reason));
     let Ok(parsed) = url.parse::<hyper::Uri>() else {

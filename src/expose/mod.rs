@@ -13,7 +13,7 @@ pub mod catalogue;
 pub mod exposition;
 pub mod http;
 pub mod paths;
-mod process;
+pub mod process;
 pub mod render;
 pub mod rendered;
 pub mod rows;

@@ -8,10 +8,11 @@ use rustix::time::{ClockId, clock_gettime};
 /// Those of the `prometheus` crate, whose CPU time is in whole seconds: of a daemon that takes a
 /// hundredth of a core the rate would be nothing for minutes, and then a step.
 #[derive(Debug)]
-pub(super) struct Process(ProcessCollector);
+pub struct Process(ProcessCollector);
 
 impl Process {
-    pub(super) fn new() -> Self {
+    /// Of this process.
+    pub fn of_self() -> Self {
         Self(ProcessCollector::for_self())
     }
 }
@@ -46,7 +47,7 @@ mod tests {
 
     #[test]
     fn cpu_time_is_told_in_parts_of_a_second() {
-        let process = Process::new();
+        let process = Process::of_self();
         let told = || {
             let families = process.collect();
             let mut of = families.iter().filter(|f| f.name() == "process_cpu_seconds_total");

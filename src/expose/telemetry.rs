@@ -122,7 +122,7 @@ impl Telemetry {
         registry.register(Box::new(telemetry.reload_successful.clone()))?;
         registry.register(Box::new(telemetry.reload_timestamp.clone()))?;
         registry.register(Box::new(build_info))?;
-        registry.register(Box::new(Process::new()))?;
+        registry.register(Box::new(Process::of_self()))?;
         Ok(telemetry)
     }
 

@@ -135,11 +135,13 @@ pub static RELOAD_FAILED: MonitoringAlert = MonitoringAlert {
     summary: "Plimsoll refused a new configuration",
     description: "Plimsoll on {{ $labels.instance }} works with the configuration before the last \
           reload, which was refused.",
-    meaning: "The file that was there at the last reload has an error. The one before stays in force, \
-          until the daemon is started anew: then it does not start.",
+    meaning: "The file that was there at the last reload has an error, and the daemon would not start \
+          with it; or it asks for what the running daemon has locked itself out of (\"restart needed\"). \
+          The configuration before stays in force.",
     check: "The journal of the daemon has the line and what is wrong with it; `plimsoll check` says the \
-          same of the file as it is now.",
-    action: "Mend the file and reload again (`systemctl reload plimsoll`).",
+          same of a file with an error.",
+    action: "Mend the file and reload again (`systemctl reload plimsoll`). Where the journal says \
+          \"restart needed\", restart the daemon.",
 };
 
 /// One server, many hosts.

@@ -38,7 +38,15 @@ pub enum StateError {
 #[derive(Debug)]
 pub struct StateDir {
     dir: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for StateDir {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that this process has just forked shares the lock until it
+        // runs its program (`flock(2)`).
+        let _ = flock(&self.lock, FlockOperation::Unlock);
+    }
 }
 
 /// What a state directory held.
@@ -87,7 +95,7 @@ impl StateDir {
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(StateError::Locked(dir.to_owned())),
             Err(errno) => return Err(failed("lock", &path)(errno.into())),
         }
-        let state = Self { dir: dir.to_owned(), _lock: lock };
+        let state = Self { dir: dir.to_owned(), lock };
         let loaded = state.load()?;
         Ok((state, loaded))
     }
@@ -138,5 +146,21 @@ impl StateDir {
         let mut file = options.open(path).map_err(failed("create", path))?;
         file.write_all(bytes).map_err(failed("write", path))?;
         file.sync_all().map_err(failed("sync", path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_a_fork_shares_goes_all_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, _) = StateDir::open(dir.path()).unwrap();
+        let shared = state.lock.try_clone().unwrap();
+        assert!(matches!(StateDir::open(dir.path()), Err(StateError::Locked(_))));
+        drop(state);
+        assert!(StateDir::open(dir.path()).is_ok());
+        drop(shared);
     }
 }
